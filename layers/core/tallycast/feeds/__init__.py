@@ -1,0 +1,1 @@
+"""Feeds: from an address on the web to the episodes behind it."""

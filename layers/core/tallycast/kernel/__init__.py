@@ -1,0 +1,1 @@
+"""What every room shares: ids, errors, keys, time. Imports nothing of ours."""
