@@ -7,9 +7,9 @@ its query, because both change without the episode changing.
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,19 +18,96 @@ if TYPE_CHECKING:
 
 PODCAST_NAMESPACE = uuid.UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
 
-# Hosts of measurement services that stand as a prefix before the real address.
+# Hosts whose whole business is to be put before another address, to count or attribute a
+# download and redirect to it. A service that also stores or assembles audio is no prefix.
 PREFIX_HOSTS = frozenset({
-    "2.gum.fm", "arttrk.com", "cdn.stitcher.com", "chrt.fm", "chtbl.com", "claritaspod.com",
-    "clrtpod.com", "dts.podtrac.com", "growx.podkite.com", "injector.simplecastaudio.com",
-    "mgln.ai", "op3.dev", "pdcn.co", "pdst.fm", "pfx.vpixl.com", "podcorn.com",
-    "podscribe.com", "podsights.com", "podtrac.com", "play.podtrac.com",
-    "prefix.up.audio", "pscrb.fm", "r.zen.ai", "rss.art19.com.podtrac.com", "tracking.swap.fm",
-    "traffic.omny.fm.podtrac.com", "trk.podders.com", "verifi.podscribe.com", "www.podtrac.com",
-    "zen.ai", "analytics.podcastfm.com", "blubrry.com", "media.blubrry.com", "stats.podca.st",
-})
+    "a.pdcst.to", "arttrk.com", "chrt.fm", "chtbl.com", "claritaspod.com", "clrtpod.com",
+    "cohst.app", "dts.podtrac.com", "growx.podkite.com", "media.blubrry.com", "mgln.ai", "op3.dev",
+    "p.podderapp.com", "pdcds.co", "pdcn.co", "pdrl.fm", "pdst.fm", "pfx.vpixl.com",
+    "play.podtrac.com", "podtrac.com", "prefix.up.audio", "prfx.byspotify.com", "pscrb.fm",
+    "r.zen.ai", "suprefix.fm", "swap.fm", "t.glystn.com", "tracking.swap.fm",
+    "verifi.podscribe.com", "www.podtrac.com",
+})  # fmt: skip
+# Services that give every customer, or every server, a name of its own.
+PREFIX_DOMAINS = (".gum.fm", ".proxycast.org")
+
+# A chain longer than this is no chain but an attempt to keep us busy.
+LONGEST_CHAIN = 20
+_EMBEDDED = re.compile(r"https?(?::|%3a)(?:/|%2f){1,2}", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z]{2,24})(?::\d{1,5})?", re.IGNORECASE)
+# `redirect.mp3` stands in many prefixes and looks like a host; no top-level domain is called so.
+_FILE_ENDINGS = frozenset({
+    "mp3", "m4a", "m4b", "mp4", "m4v", "mov", "aac", "ogg", "oga", "opus", "wav", "flac",
+    "m3u8", "mpga", "webm", "php", "html", "xml", "json", "jpg", "png", "pdf", "asp", "aspx",
+})  # fmt: skip
 
 
 def podcast_guid(feed_url: str) -> str:
     """The `podcast:guid` a feed's address implies: UUIDv5 of it without scheme and end slashes."""
     _, found, rest = feed_url.strip().partition("://")
     return str(uuid.uuid5(PODCAST_NAMESPACE, (rest if found else feed_url.strip()).rstrip("/")))
+
+
+def identify(
+    guid: str | None,
+    enclosure_url: str | None,
+    title: str | None,
+    published: datetime | None,
+) -> tuple[IdentityKind, str] | None:
+    """The rule that tells an episode from the others of its show, and the value it compares.
+
+    Returns:
+        `("guid", guid)`, else `("enclosure", enclosure_key(url))`, else
+        `("title", "<title>|<ISO date or nothing>")`; None when there is nothing to go by.
+    """
+    if guid and (trimmed := guid.strip()):
+        return "guid", trimmed
+    if enclosure_url and (key := enclosure_key(enclosure_url)):
+        return "enclosure", key
+    if title and (words := title.strip()):
+        return "title", title_key(words, published)
+    return None
+
+
+def title_key(title: str, published: datetime | None) -> str:
+    """What the title rule compares: the title and, when there is one, the date."""
+    return f"{title}|{published.isoformat() if published else ''}"
+
+
+def is_prefix_host(host: str) -> bool:
+    """Whether `host` (in lower case, without port) is a measurement prefix service."""
+    return host in PREFIX_HOSTS or host.endswith(PREFIX_DOMAINS)
+
+
+def enclosure_key(url: str) -> str:
+    """An enclosure's address as identity: `host/path` behind all prefixes, host in lower case.
+
+    Scheme, user info, query and fragment do not count, nor does any measurement prefix before
+    the real address (`dts.podtrac.com/redirect.mp3/chtbl.com/track/X/host/path` → `host/path`).
+    """
+    rest = url.strip()
+    _, found, behind = rest.partition("://")
+    rest = (behind if found else rest).partition("#")[0].partition("?")[0]
+    for _ in range(LONGEST_CHAIN):
+        inner = _behind_prefix(rest)
+        if inner is None:
+            break
+        rest = inner
+    host, slash, path = rest.lstrip("/").partition("/")
+    return f"{host.rpartition('@')[2].lower()}{slash}{path}"
+
+
+def _behind_prefix(address: str) -> str | None:
+    """What stands behind the first prefix of `host/path`, or None when there is no prefix."""
+    host, _, path = address.partition("/")
+    if embedded := _EMBEDDED.search(path):
+        return path[embedded.end() :].lstrip("/")
+    if not is_prefix_host(host.lower().partition(":")[0]):
+        return None
+    segments = path.split("/")
+    # The last segment is a file's name: an address needs something behind its host.
+    for index, segment in enumerate(segments[:-1]):
+        found = _HOST.fullmatch(segment)
+        if found and found[1].lower() not in _FILE_ENDINGS:
+            return "/".join(segments[index:])
+    return None

@@ -218,6 +218,14 @@ class Trailer:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """`podcast:block`: whether to hide the show, from everybody or from the `service` named."""
+
+    blocked: bool
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateFrequency:
     """`podcast:updateFrequency`: the show's own promise of its rhythm."""
 
@@ -316,6 +324,7 @@ class Show:
     updated: datetime | None = None
     ttl_minutes: int | None = None
     block: bool = False
+    blocks: tuple[Block, ...] = ()
     complete: bool = False
     new_feed_url: str | None = None
     podcast_guid: str | None = None
@@ -369,7 +378,7 @@ class QuarantinedItem:
 class ParsedFeed:
     """A whole feed in normal form.
 
-    `quality` is 0–100 (`parsing.quality` says how it is made); `road` tells which parser read
+    `quality` is 0 to 100 (`parsing.quality` says how it is made); `road` tells which parser read
     it: `strict` (one streaming pass) or `tolerant` (feedparser).
     """
 

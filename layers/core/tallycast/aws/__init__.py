@@ -1,0 +1,1 @@
+"""The only door to AWS: clients, settings from the environment, observability, errors."""

@@ -1,0 +1,103 @@
+"""The event bus: put events, each once, and say which could not be put."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tallycast.aws.errors import ServiceUnavailableError, translated
+from tallycast.kernel.times import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+_PER_CALL = 10  # EventBridge takes no more entries in one call
+_READS_PER_CALL = 100
+_REMEMBERED_SECONDS = 7 * 86400  # longer than any stream or queue can deliver again
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEvent:
+    """An event ready for the bus; `detail` is JSON, `event_id` follows from what happened."""
+
+    event_id: str
+    source: str
+    detail_type: str
+    detail: str
+
+
+class EventBus:
+    """Puts events on one bus and remembers which were put, so that redelivery tells nothing twice.
+
+    An event is remembered after the bus has taken it. Should the process die between the two,
+    the event is put again with the same `event_id`: consumers see at-least-once at its thinnest.
+    """
+
+    def __init__(self, client: EventBridgeClient, name: str, memory: Table) -> None:
+        self._client = client
+        self._name = name
+        self._memory = memory
+
+    def put(self, events: Sequence[OutgoingEvent]) -> int:
+        """Put those events that were not put before, in order; returns how many that were.
+
+        Raises:
+            ServiceUnavailableError: the bus took only some; those are remembered.
+        """
+        fresh = list({e.event_id: e for e in events}.values())
+        known = self._known([event.event_id for event in fresh])
+        fresh = [event for event in fresh if event.event_id not in known]
+        for start in range(0, len(fresh), _PER_CALL):
+            self._put(fresh[start : start + _PER_CALL])
+        return len(fresh)
+
+    def _put(self, events: Sequence[OutgoingEvent]) -> None:
+        entries: list[PutEventsRequestEntryTypeDef] = [
+            {
+                "EventBusName": self._name,
+                "Source": event.source,
+                "DetailType": event.detail_type,
+                "Detail": event.detail,
+            }
+            for event in events
+        ]
+        with translated("put events"):
+            answer = self._client.put_events(Entries=entries)
+        results = answer["Entries"]
+        taken = [
+            event for event, result in zip(events, results, strict=True) if "EventId" in result
+        ]
+        self._remember(taken)
+        if len(taken) < len(events):
+            codes = sorted({r.get("ErrorCode", "Unknown") for r in results if "EventId" not in r})
+            raise ServiceUnavailableError(
+                f"the event bus refused {len(events) - len(taken)} events: {', '.join(codes)}"
+            )
+
+    def _known(self, ids: Sequence[str]) -> set[str]:
+        client = self._memory.meta.client
+        known: set[str] = set()
+        for start in range(0, len(ids), _READS_PER_CALL):
+            chunk = [{"id": _memory_id(i)} for i in ids[start : start + _READS_PER_CALL]]
+            asked: dict[str, Any] = {self._memory.name: {"Keys": chunk, "ConsistentRead": True}}
+            while asked:
+                with translated("recall events"):
+                    answer = client.batch_get_item(RequestItems=asked)
+                found = answer["Responses"].get(self._memory.name, [])
+                known.update(str(item["id"]).removeprefix("event#") for item in found)
+                asked = answer.get("UnprocessedKeys") or {}
+        return known
+
+    def _remember(self, events: Sequence[OutgoingEvent]) -> None:
+        expires = int(utc_now().timestamp()) + _REMEMBERED_SECONDS
+        with translated("remember events"), self._memory.batch_writer() as batch:
+            for event in events:
+                batch.put_item(Item={"id": _memory_id(event.event_id), "expiration": expires})
+
+
+def _memory_id(event_id: str) -> str:
+    return f"event#{event_id}"

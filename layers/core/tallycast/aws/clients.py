@@ -1,0 +1,74 @@
+"""boto3 clients, made once per container with time-outs and retries that fit a Lambda.
+
+`AWS_ENDPOINT_URL` (read by botocore itself) points them at the local cloud.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
+    from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_lambda.client import LambdaClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=15,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=32,
+    s3={"addressing_style": "path"},
+)
+
+
+@cache
+def _client(service: str) -> Any:  # noqa: ANN401 - one factory, typed by the functions below
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def s3() -> S3Client:
+    """The S3 client of this container."""
+    client: S3Client = _client("s3")
+    return client
+
+
+def sqs() -> SQSClient:
+    """The SQS client of this container."""
+    client: SQSClient = _client("sqs")
+    return client
+
+
+def events() -> EventBridgeClient:
+    """The EventBridge client of this container."""
+    client: EventBridgeClient = _client("events")
+    return client
+
+
+def lambdas() -> LambdaClient:
+    """The Lambda client of this container."""
+    client: LambdaClient = _client("lambda")
+    return client
+
+
+def step_functions() -> SFNClient:
+    """The Step Functions client of this container."""
+    client: SFNClient = _client("stepfunctions")
+    return client
+
+
+@cache
+def _dynamodb() -> DynamoDBServiceResource:
+    return boto3.resource("dynamodb", config=_CONFIG)
+
+
+@cache
+def table(name: str) -> Table:
+    """A DynamoDB table by name."""
+    return _dynamodb().Table(name)

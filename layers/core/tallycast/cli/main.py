@@ -1,0 +1,49 @@
+"""`tallycast`: the entry point, and how its errors look."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tallycast import __version__
+from tallycast.cli.episodes import episodes
+from tallycast.cli.feeds import feed
+from tallycast.kernel.errors import TallycastError
+
+EXIT_REFUSED = 2
+_EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tallycast")
+def cli() -> None:
+    """Podcast analytics and sponsorship, on files and against a running platform."""
+
+
+cli.add_command(feed)
+cli.add_command(episodes)
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong is one line on stderr and an exit code.
+
+    Exit codes: 0 done, 2 refused or wrongly used, 130 interrupted.
+    """
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(_EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left; there is nobody to tell
+    except TallycastError as error:
+        click.echo(error.message, err=True)
+        sys.exit(EXIT_REFUSED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Generated shows with a known truth, and the loopback host that serves them: `make demo`."""

@@ -1,0 +1,207 @@
+"""What is known of a feed's episodes: one small document per feed, compared with each new reading.
+
+The episodes themselves are in DynamoDB. Reading all of them to find the one that is new would
+cost a thousand reads a poll; the catalogue holds what the comparison needs (identity, fingerprint,
+digest of the item's bytes) and is committed together with the poll's state.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tallycast.feeds.comparison import fingerprint
+from tallycast.feeds.identity import enclosure_key
+from tallycast.kernel.errors import PermanentError
+from tallycast.kernel.times import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tallycast.feeds.model import Episode
+
+_VERSION = 1
+
+
+class CatalogueUnreadableError(PermanentError):
+    """The stored catalogue is damaged or of a version this code does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One known episode. `item_digest` is of the item's bytes as last read, if it was cut."""
+
+    fingerprint: str
+    first_seen: str
+    enclosure: str | None = None
+    published: str | None = None
+    item_digest: str | None = None
+    gone_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All episodes a feed ever had, by identity (`guid:…`, `enclosure:…`, `title:…`).
+
+    `inherited` digests what items take over from the head of the document; when it changes, no
+    item may be taken as read. `read_whole_at` is when the document was last parsed in full.
+    """
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    inherited: str | None = None
+    read_whole_at: str | None = None
+
+    def by_digest(self) -> dict[str, str]:
+        """Identity by digest of the item's bytes, for the episodes present in the last reading."""
+        return {
+            entry.item_digest: identity
+            for identity, entry in self.entries.items()
+            if entry.item_digest and entry.gone_at is None
+        }
+
+    def to_bytes(self) -> bytes:
+        """Gzipped JSON, the same bytes for the same catalogue."""
+        document = {
+            "version": _VERSION,
+            "inherited": self.inherited,
+            "read_whole_at": self.read_whole_at,
+            "entries": {
+                identity: {k: v for k, v in asdict(entry).items() if v is not None}
+                for identity, entry in self.entries.items()
+            },
+        }
+        text = json.dumps(document, separators=(",", ":"))
+        return gzip.compress(text.encode("utf-8", "surrogatepass"), compresslevel=5, mtime=0)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Catalogue:
+        """The reverse of `to_bytes`.
+
+        Raises:
+            CatalogueUnreadableError: damaged, or of an unknown version.
+        """
+        try:
+            document = json.loads(gzip.decompress(data))
+            if document["version"] == _VERSION:
+                return cls(
+                    entries={key: Entry(**value) for key, value in document["entries"].items()},
+                    inherited=document["inherited"],
+                    read_whole_at=document["read_whole_at"],
+                )
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise CatalogueUnreadableError(f"catalogue cannot be read: {error}") from error
+        raise CatalogueUnreadableError("catalogue of another version", found=document["version"])
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEpisode:
+    """An episode as just parsed, with the digest of its item's bytes when the document was cut."""
+
+    episode: Episode
+    item_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An episode to be written, with its identity and its catalogue entry."""
+
+    identity: str
+    episode: Episode
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a reading means against what was known.
+
+    `gone` left the document and are kept; `returned` are back unchanged after having been gone.
+    `moved` counts those of `updated` whose enclosure changed its host or path.
+    """
+
+    new: tuple[Write, ...]
+    updated: tuple[Write, ...]
+    gone: tuple[str, ...]
+    returned: tuple[str, ...]
+    moved: int
+    unchanged: int
+    catalogue: Catalogue
+
+
+def identity_of(episode: Episode) -> str:
+    """`guid:…`, `enclosure:…` or `title:…`: the text by which a show knows the episode."""
+    return f"{episode.identity}:{episode.identity_value}"
+
+
+def compare(
+    known: Catalogue,
+    parsed: Iterable[ReadEpisode],
+    untouched: Iterable[str],
+    *,
+    now: str,
+    inherited: str | None,
+    whole: bool,
+) -> Comparison:
+    """Compare a reading with the catalogue and make the next catalogue.
+
+    Args:
+        known: the catalogue of the last reading.
+        parsed: the episodes that were parsed this time.
+        untouched: identities present with the very bytes already read.
+        now: the time of the reading, as text.
+        inherited: digest of what items inherit from the document's head, if it was cut.
+        whole: every item was parsed.
+    """
+    entries = dict(known.entries)
+    present = set()
+    new: list[Write] = []
+    updated: list[Write] = []
+    returned: list[str] = []
+    moved = unchanged = 0
+    for identity in untouched:
+        present.add(identity)
+        unchanged += 1
+    for read in parsed:
+        identity = identity_of(read.episode)
+        present.add(identity)
+        before = entries.get(identity)
+        entry = _entry(read, first_seen=before.first_seen if before else now)
+        entries[identity] = entry
+        if before is None:
+            new.append(Write(identity, read.episode, entry))
+        elif before.fingerprint != entry.fingerprint:
+            updated.append(Write(identity, read.episode, entry))
+            moved += before.enclosure != entry.enclosure
+        else:
+            unchanged += 1
+            if before.gone_at is not None:
+                returned.append(identity)
+    # A document without a single item says nothing of its episodes: hosts serve such by mistake.
+    gone = tuple(
+        identity
+        for identity, entry in entries.items()
+        if present and identity not in present and entry.gone_at is None
+    )
+    for identity in gone:
+        entries[identity] = replace(entries[identity], gone_at=now, item_digest=None)
+    return Comparison(
+        new=tuple(new),
+        updated=tuple(updated),
+        gone=gone,
+        returned=tuple(returned),
+        moved=moved,
+        unchanged=unchanged,
+        catalogue=Catalogue(entries, inherited, now if whole else known.read_whole_at),
+    )
+
+
+def _entry(read: ReadEpisode, first_seen: str) -> Entry:
+    episode = read.episode
+    return Entry(
+        fingerprint=fingerprint(episode),
+        first_seen=first_seen,
+        enclosure=enclosure_key(episode.enclosure.url) if episode.enclosure else None,
+        published=to_text(episode.published) if episode.published else None,
+        item_digest=read.item_digest,
+    )

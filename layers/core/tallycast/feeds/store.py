@@ -1,0 +1,338 @@
+"""Feeds, shows and episodes in the `core` table.
+
+One feed is written by one poll at a time (its lease), so that an episode can be put whole: the
+same poll done twice writes the same items twice, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+
+from tallycast.aws.errors import ConditionFailedError, translated
+from tallycast.feeds.feed import Feed, FeedStatus
+from tallycast.feeds.items import EpisodeItem, ShowItem
+from tallycast.kernel import keys
+from tallycast.kernel.errors import PermanentError, TallycastError
+from tallycast.kernel.times import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb.service_resource import Table
+
+    from tallycast.feeds.feed import PollMessage
+
+LISTING = "listing"
+LOOKUP = "lookup"
+DUE = "due"
+_PAGE = 100
+
+
+class FeedNotRegisteredError(PermanentError):
+    """The tenant has no such feed."""
+
+
+class FeedAlreadyRegisteredError(PermanentError):
+    """The tenant already has this feed, by its address or its `podcast:guid`."""
+
+
+class LeaseLostError(PermanentError):
+    """Another poll of the same feed has taken over; this one's result is dropped."""
+
+
+class FeedStore:
+    """The feeds room's access to the `core` table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, feed: Feed) -> None:
+        """Write a new feed with its claims on address and `podcast:guid`, all or nothing.
+
+        Raises:
+            FeedAlreadyRegisteredError: one of the claims belongs to another feed.
+        """
+        puts: list[dict[str, Any]] = [
+            {"Item": _feed_item(feed), "ConditionExpression": "attribute_not_exists(pk)"},
+            *_claims(feed),
+        ]
+        try:
+            self._transact(puts, f"add feed {feed.url}")
+        except ConditionFailedError as error:
+            owner = self.owner(feed.tenant, (feed.url, *feed.addresses), feed.podcast_guid)
+            raise FeedAlreadyRegisteredError(
+                f"already registered as {owner}", feed_id=owner, url=feed.url
+            ) from error
+
+    def claim(self, feed: Feed) -> str | None:
+        """Claim a feed's address and guid; returns the id of another feed that owns one, if any."""
+        try:
+            self._transact(_claims(feed), f"claim {feed.url}")
+        except ConditionFailedError:
+            return self.owner(feed.tenant, (feed.url, *feed.addresses), feed.podcast_guid)
+        return None
+
+    def owner(self, tenant: str, urls: Iterable[str], guid: str | None) -> str | None:
+        """The id of the tenant's feed that owns one of the addresses or the guid, if any."""
+        wanted = [keys.feed_url(tenant, canonical(url)) for url in urls]
+        if guid:
+            wanted.append(keys.podcast_guid(tenant, guid))
+        for key in wanted:
+            with translated("look up a feed's claim"):
+                item = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+            if item:
+                return str(item["feed_id"])
+        return None
+
+    def get(self, tenant: str, feed_id: str) -> Feed:
+        """Read one feed, consistently.
+
+        Raises:
+            FeedNotRegisteredError: the tenant has no such feed.
+        """
+        with translated(f"read feed {feed_id}"):
+            item = self._table.get_item(Key=keys.feed(tenant, feed_id), ConsistentRead=True).get(
+                "Item"
+            )
+        if item is None:
+            raise FeedNotRegisteredError(f"no feed {feed_id} here", feed_id=feed_id)
+        return _feed(item)
+
+    def of_tenant(self, tenant: str) -> Iterator[Feed]:
+        """All feeds of a tenant but the removed ones, in the order they were added."""
+        for page in self._query(LISTING, "list_key", keys.feeds_of(tenant)):
+            wanted = [{"pk": item["pk"], "sk": item["sk"]} for item in page]
+            found = {feed.feed_id: feed for feed in map(_feed, self._read_all(wanted))}
+            for _, feed in sorted(found.items()):
+                if feed.status is not FeedStatus.REMOVED:
+                    yield feed
+
+    def lease(self, message: PollMessage, *, lease_id: str, now: datetime, until: datetime) -> bool:
+        """Take the feed for one poll, if the message is still the one to act on.
+
+        Returns False when the feed has moved on (polled already, paused, rescheduled) or another
+        poll holds it.
+        """
+        condition = Attr("next_poll_at").eq(to_text(message.scheduled_for)) & (
+            Attr("lease_until").not_exists() | Attr("lease_until").lt(to_text(now))
+        )
+        try:
+            with translated(f"lease feed {message.feed_id}"):
+                self._table.update_item(
+                    Key=keys.feed(message.tenant, message.feed_id),
+                    UpdateExpression="SET lease_id = :id, lease_until = :until",
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues={":id": lease_id, ":until": to_text(until)},
+                )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def commit(self, feed: Feed, *, lease_id: str) -> None:
+        """Write the feed as a poll leaves it, and give the lease back.
+
+        Raises:
+            LeaseLostError: the lease ran out and another poll has the feed.
+        """
+        try:
+            with translated(f"commit feed {feed.feed_id}"):
+                self._table.put_item(
+                    Item=_feed_item(feed), ConditionExpression=Attr("lease_id").eq(lease_id)
+                )
+        except ConditionFailedError as error:
+            raise LeaseLostError(
+                f"feed {feed.feed_id} was taken over by another poll", feed_id=feed.feed_id
+            ) from error
+
+    def release(self, feed: Feed, *, lease_id: str) -> None:
+        """Give a lease back after a failed poll, as far as the table lets us: it also runs out."""
+        with contextlib.suppress(TallycastError), translated(f"release feed {feed.feed_id}"):
+            self._table.update_item(
+                Key=keys.feed(feed.tenant, feed.feed_id),
+                UpdateExpression="REMOVE lease_id, lease_until",
+                ConditionExpression=Attr("lease_id").eq(lease_id),
+            )
+
+    def change(self, before: Feed, after: Feed) -> None:
+        """Write a person's change to a feed, unless a poll changed it in between.
+
+        Raises:
+            ConditionFailedError: it did; read the feed and decide again.
+        """
+        unchanged: ConditionBase = Attr("status").eq(before.status.value)
+        for name in ("next_poll_at", "lease_id"):
+            value = _feed_item(before).get(name)
+            unchanged = unchanged & (
+                Attr(name).not_exists() if value is None else Attr(name).eq(value)
+            )
+        with translated(f"change feed {after.feed_id}"):
+            self._table.put_item(Item=_feed_item(after), ConditionExpression=unchanged)
+
+    def put_show(self, show: ShowItem) -> None:
+        """Write what a feed says of its show."""
+        with translated(f"write show {show.show_id}"):
+            self._table.put_item(Item=show.to_item())
+
+    def show(self, tenant: str, show_id: str) -> ShowItem | None:
+        """Read a show."""
+        with translated(f"read show {show_id}"):
+            item = self._table.get_item(Key=keys.show(tenant, show_id)).get("Item")
+        return ShowItem.from_item(item) if item else None
+
+    def put_episodes(self, episodes: Sequence[EpisodeItem]) -> None:
+        """Write episodes whole, 25 a call; unprocessed ones are sent again by boto3."""
+        if not episodes:
+            return
+        with translated("write episodes"), self._table.batch_writer() as batch:
+            for episode in episodes:
+                batch.put_item(Item=episode.to_item())
+
+    def mark_gone(self, tenant: str, show_id: str, episode_ids: Iterable[str], at: str) -> None:
+        """Note that episodes left the document; they are kept."""
+        for episode_id in episode_ids:
+            self._mark(tenant, show_id, episode_id, "SET gone_at = :at", {":at": at})
+
+    def mark_returned(self, tenant: str, show_id: str, episode_ids: Iterable[str]) -> None:
+        """Note that episodes are back in the document as they were."""
+        for episode_id in episode_ids:
+            self._mark(tenant, show_id, episode_id, "REMOVE gone_at", None)
+
+    def _mark(
+        self, tenant: str, show_id: str, episode_id: str, change: str, values: dict[str, Any] | None
+    ) -> None:
+        arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        try:
+            with translated(f"mark episode {episode_id}"):
+                self._table.update_item(
+                    Key=keys.episode(tenant, show_id, episode_id),
+                    UpdateExpression=change,
+                    ConditionExpression="attribute_exists(pk)",
+                    **arguments,
+                )
+        except ConditionFailedError:
+            return  # erased meanwhile: there is nothing to mark
+
+    def episode(self, tenant: str, show_id: str, episode_id: str) -> EpisodeItem | None:
+        """Read one episode by id; `items.episode_id` gives the id of a guid."""
+        with translated(f"read episode {episode_id}"):
+            item = self._table.get_item(Key=keys.episode(tenant, show_id, episode_id)).get("Item")
+        return EpisodeItem.from_item(item) if item else None
+
+    def episodes(
+        self, tenant: str, show_id: str, *, limit: int = _PAGE, after: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Briefs of a show's episodes, newest first; `after` is the last brief's `sort`."""
+        condition: ConditionBase = Key("list_key").eq(keys.episodes_of(tenant, show_id))
+        if after:
+            condition &= Key("list_sort").lt(after)
+        with translated(f"list episodes of {show_id}"):
+            found = self._table.query(
+                IndexName=LISTING,
+                KeyConditionExpression=condition,
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        return [
+            {**json.loads(str(item["brief"])), "sort": item["list_sort"]} for item in found["Items"]
+        ]
+
+    def episodes_by_enclosure(self, tenant: str, enclosure_key: str) -> list[EpisodeItem]:
+        """The tenant's episodes behind an enclosure (without prefixes and query)."""
+        found = [
+            {"pk": item["pk"], "sk": item["sk"]}
+            for page in self._query(LOOKUP, "lookup_key", keys.enclosure(tenant, enclosure_key))
+            for item in page
+        ]
+        return [EpisodeItem.from_item(item) for item in self._read_all(found)]
+
+    def _query(self, index: str, name: str, value: str) -> Iterator[list[dict[str, Any]]]:
+        arguments: dict[str, Any] = {
+            "IndexName": index,
+            "KeyConditionExpression": Key(name).eq(value),
+        }
+        while True:
+            with translated(f"query {index}"):
+                page = self._table.query(**arguments)
+            yield page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _read_all(self, wanted: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        client = self._table.meta.client
+        for start in range(0, len(wanted), _PAGE):
+            asked: dict[str, Any] = {self._table.name: {"Keys": wanted[start : start + _PAGE]}}
+            while asked:
+                with translated("read items"):
+                    answer = client.batch_get_item(RequestItems=asked)
+                yield from answer["Responses"].get(self._table.name, [])
+                asked = answer.get("UnprocessedKeys") or {}
+
+    def _transact(self, puts: Sequence[dict[str, Any]], action: str) -> None:
+        with translated(action):
+            self._table.meta.client.transact_write_items(
+                TransactItems=[
+                    {"Put": {"TableName": self._table.name, **put}}  # type: ignore[typeddict-item]
+                    for put in puts
+                ]
+            )
+
+
+def canonical(url: str) -> str:
+    """An address as claims compare it: without scheme, fragment, default port and end slash."""
+    parts = urlsplit(url.strip())
+    port = "" if parts.port in (None, 80, 443) else f":{parts.port}"
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{(parts.hostname or '').lower()}{port}{parts.path.rstrip('/')}{query}"
+
+
+def _claims(feed: Feed) -> list[dict[str, Any]]:
+    """One conditional put for every address and the guid a feed must own alone."""
+    wanted = [
+        keys.feed_url(feed.tenant, address)
+        for address in sorted({canonical(url) for url in (feed.url, *feed.addresses)})
+    ]
+    if feed.podcast_guid:
+        wanted.append(keys.podcast_guid(feed.tenant, feed.podcast_guid))
+    return [
+        {
+            "Item": {**key, "kind": "claim", "feed_id": feed.feed_id},
+            "ConditionExpression": "attribute_not_exists(pk) OR feed_id = :me",
+            "ExpressionAttributeValues": {":me": feed.feed_id},
+        }
+        for key in wanted
+    ]
+
+
+def _feed_item(feed: Feed) -> dict[str, Any]:
+    item = {
+        **keys.feed(feed.tenant, feed.feed_id),
+        "kind": "feed",
+        "list_key": keys.feeds_of(feed.tenant),
+        "list_sort": feed.feed_id,
+        **{name: _stored(value) for name, value in feed.model_dump(exclude_none=True).items()},
+    }
+    if feed.status is FeedStatus.ACTIVE and feed.next_poll_at is not None:
+        item["due_shard"] = keys.due_shard(feed.feed_id)
+        item["due_at"] = to_text(feed.next_poll_at)
+        item["host"] = urlsplit(feed.url).hostname or ""
+    return item
+
+
+def _stored(value: object) -> object:
+    """A field as DynamoDB takes it: fixed-width times, no floats, lists for tuples."""
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, float):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _feed(item: Mapping[str, Any]) -> Feed:
+    return Feed.model_validate({k: v for k, v in item.items() if k in Feed.model_fields})

@@ -1,0 +1,124 @@
+"""The one place that formats keys of the `core` table and of the buckets.
+
+Every tenant's key begins with the tenant. Keys that begin with `SYSTEM#` belong to the platform
+itself (the due-index, host slots, the tick) and hold nothing that a tenant reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from tallycast.kernel.errors import PermanentError
+
+DUE_SHARDS = 16
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class BadTenantError(PermanentError):
+    """A tenant name that could not stand in a key."""
+
+
+def tenant_prefix(tenant: str) -> str:
+    """`TENANT#acme`.
+
+    Raises:
+        BadTenantError: the name could be mistaken for a part of another key.
+    """
+    if not _TENANT.fullmatch(tenant):
+        raise BadTenantError(
+            "a tenant name is 1 to 63 lower-case letters, digits, '-' or '_'", tenant=tenant
+        )
+    return f"TENANT#{tenant}"
+
+
+def digest(text: str) -> str:
+    """32 hex digits that stand for a text of any length in a key."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def feed(tenant: str, feed_id: str) -> dict[str, str]:
+    """A feed: its settings and the state of its polling."""
+    return {"pk": f"{tenant_prefix(tenant)}#FEED#{feed_id}", "sk": "FEED"}
+
+
+def feed_url(tenant: str, url: str) -> dict[str, str]:
+    """The claim that one feed of the tenant owns an address."""
+    return {"pk": f"{tenant_prefix(tenant)}#FEEDURL#{digest(url)}", "sk": "CLAIM"}
+
+
+def podcast_guid(tenant: str, guid: str) -> dict[str, str]:
+    """The claim that one feed of the tenant owns a `podcast:guid`."""
+    return {"pk": f"{tenant_prefix(tenant)}#PODCASTGUID#{digest(guid.lower())}", "sk": "CLAIM"}
+
+
+def show(tenant: str, show_id: str) -> dict[str, str]:
+    """A show: what its feed says of itself."""
+    return {"pk": f"{tenant_prefix(tenant)}#SHOW#{show_id}", "sk": "SHOW"}
+
+
+def episode(tenant: str, show_id: str, episode_id: str) -> dict[str, str]:
+    """An episode of a show."""
+    return {
+        "pk": f"{tenant_prefix(tenant)}#SHOW#{show_id}",
+        "sk": f"EPISODE#{episode_id}",
+    }
+
+
+def feeds_of(tenant: str) -> str:
+    """Partition of the listing index: the feeds of a tenant."""
+    return f"{tenant_prefix(tenant)}#FEEDS"
+
+
+def episodes_of(tenant: str, show_id: str) -> str:
+    """Partition of the listing index: the episodes of a show by date."""
+    return f"{tenant_prefix(tenant)}#SHOW#{show_id}#EPISODES"
+
+
+def enclosure(tenant: str, enclosure_key: str) -> str:
+    """Partition of the lookup index: the episodes behind an enclosure."""
+    return f"{tenant_prefix(tenant)}#ENCLOSURE#{digest(enclosure_key)}"
+
+
+def due_shard(feed_id: str) -> str:
+    """Partition of the due-index: feeds are spread evenly, whoever owns them."""
+    return due_shard_name(hashlib.sha256(feed_id.encode()).digest()[0] % DUE_SHARDS)
+
+
+def due_shard_name(shard: int) -> str:
+    """The name of shard 0 … `DUE_SHARDS` - 1."""
+    return f"SYSTEM#DUE#{shard:02d}"
+
+
+def tick() -> dict[str, str]:
+    """Up to where the scheduler has handed out due feeds."""
+    return {"pk": "SYSTEM#TICK", "sk": "TICK"}
+
+
+def host(name: str) -> dict[str, str]:
+    """How many fetches may be under way at one host."""
+    return {"pk": f"SYSTEM#HOST#{name.lower()[:253]}", "sk": "SLOTS"}
+
+
+def raw_document(tenant: str, feed_id: str, body_hash: str) -> str:
+    """S3: a feed document as it came, gzipped, by the SHA-256 of its bytes."""
+    tenant_prefix(tenant)
+    return f"raw/{tenant}/{feed_id}/{body_hash}.gz"
+
+
+def catalogue(tenant: str, feed_id: str, body_hash: str) -> str:
+    """S3: what was known of a feed's episodes after that document."""
+    tenant_prefix(tenant)
+    return f"catalogue/{tenant}/{feed_id}/{body_hash}.json.gz"
+
+
+def quarantine(tenant: str, feed_id: str, name: str) -> str:
+    """S3: what could not be taken in, with the reason, ready to be replayed."""
+    tenant_prefix(tenant)
+    return f"quarantine/{tenant}/{feed_id}/{name}.json"
+
+
+def import_list(tenant: str, import_id: str) -> str:
+    """S3: the addresses of one OPML import."""
+    tenant_prefix(tenant)
+    return f"imports/{tenant}/{import_id}.json"
