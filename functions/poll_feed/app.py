@@ -81,10 +81,7 @@ def _report(message: PollMessage, result: PollResult) -> None:
         "polled",
         extra={
             "outcome": result.outcome.value,
-            **{
-                name: getattr(result, name)
-                for name in ("new", "updated", "moved", "gone", "unchanged", "quarantined")
-            },
+            **result.counts(),
             "moved_to": result.moved_to,
             "error": result.error and f"{result.error.code}: {result.error.message}",
         },

@@ -88,6 +88,8 @@ def _deployed(name: str) -> Platform:
 
 
 def _local() -> Platform:
+    if named := os.environ.get("TALLYCAST_STATE"):
+        return _from_state(Path(named))
     here = Path.cwd()
     for folder in (here, *here.parents):
         path = folder / LOCAL_STATE
@@ -102,8 +104,8 @@ def _from_state(path: Path) -> Platform:
     try:
         state = json.loads(path.read_text())
         session = boto3.Session(
-            aws_access_key_id=state["access_key_id"],
-            aws_secret_access_key=state["secret_access_key"],
+            aws_access_key_id=state["credentials"]["access_key_id"],
+            aws_secret_access_key=state["credentials"]["secret_access_key"],
             region_name=state["region"],
         )
         return Platform(session, dict(state["outputs"]), state["endpoint"])

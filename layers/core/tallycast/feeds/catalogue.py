@@ -42,15 +42,26 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """Digests of a cut document's head: of all its bytes, and of what its items inherit.
+
+    When `inherited` changes, no item may be taken as read.
+    """
+
+    digest: str
+    inherited: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """All episodes a feed ever had, by identity (`guid:…`, `enclosure:…`, `title:…`).
 
-    `inherited` digests what items take over from the head of the document; when it changes, no
-    item may be taken as read. `read_whole_at` is when the document was last parsed in full.
+    `head` is None when the document could not be cut. `read_whole_at` is when it was last parsed
+    in full.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
-    inherited: str | None = None
+    head: Head | None = None
     read_whole_at: str | None = None
 
     def by_digest(self) -> dict[str, str]:
@@ -65,7 +76,7 @@ class Catalogue:
         """Gzipped JSON, the same bytes for the same catalogue."""
         document = {
             "version": _VERSION,
-            "inherited": self.inherited,
+            "head": asdict(self.head) if self.head else None,
             "read_whole_at": self.read_whole_at,
             "entries": {
                 identity: {k: v for k, v in asdict(entry).items() if v is not None}
@@ -87,7 +98,7 @@ class Catalogue:
             if document["version"] == _VERSION:
                 return cls(
                     entries={key: Entry(**value) for key, value in document["entries"].items()},
-                    inherited=document["inherited"],
+                    head=Head(**document["head"]) if document["head"] else None,
                     read_whole_at=document["read_whole_at"],
                 )
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
@@ -140,7 +151,7 @@ def compare(
     untouched: Iterable[str],
     *,
     now: str,
-    inherited: str | None,
+    head: Head | None,
     whole: bool,
 ) -> Comparison:
     """Compare a reading with the catalogue and make the next catalogue.
@@ -150,7 +161,7 @@ def compare(
         parsed: the episodes that were parsed this time.
         untouched: identities present with the very bytes already read.
         now: the time of the reading, as text.
-        inherited: digest of what items inherit from the document's head, if it was cut.
+        head: the digests of the document's head, if it was cut.
         whole: every item was parsed.
     """
     entries = dict(known.entries)
@@ -192,7 +203,7 @@ def compare(
         returned=tuple(returned),
         moved=moved,
         unchanged=unchanged,
-        catalogue=Catalogue(entries, inherited, now if whole else known.read_whole_at),
+        catalogue=Catalogue(entries, head, now if whole else known.read_whole_at),
     )
 
 

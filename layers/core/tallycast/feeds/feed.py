@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from tallycast.kernel.schema import Produced
 
 
@@ -24,7 +26,8 @@ class Feed(Produced):
     `addresses` are those it is known by (as added, as redirected, as moved): no other feed of the
     tenant may have one of them. `quality` is the data-quality score (0 to 100) of the last whole
     reading, `interval_seconds` the pause the rhythm asked for, `failures` the number of polls in
-    a row that failed. `recent_episodes` are the latest publishing times, which tell the rhythm.
+    a row that failed. `last_counts` says what the last good poll found;
+    `recent_episodes` are the latest publishing times, which tell the rhythm.
     """
 
     tenant: str
@@ -41,6 +44,7 @@ class Feed(Produced):
 
     etag: str | None = None
     last_modified: str | None = None
+    validators_url: str | None = None
     body_hash: str | None = None
     catalogue_key: str | None = None
 
@@ -54,6 +58,7 @@ class Feed(Produced):
     last_error: str | None = None
     failures: int = 0
 
+    last_counts: dict[str, int] = Field(default_factory=dict)
     episodes: int = 0
     recent_episodes: tuple[datetime, ...] = ()
     ttl_minutes: int | None = None

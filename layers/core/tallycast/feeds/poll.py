@@ -43,6 +43,9 @@ class Outcome(StrEnum):
     VOID = "void"
 
 
+COUNTS = ("new", "updated", "moved", "gone", "returned", "unchanged", "quarantined")
+
+
 @dataclass(frozen=True, slots=True)
 class PollResult:
     """What a poll found. Counts are of episodes; `unchanged` includes those not parsed again.
@@ -55,6 +58,7 @@ class PollResult:
     updated: int = 0
     moved: int = 0
     gone: int = 0
+    returned: int = 0
     unchanged: int = 0
     quarantined: int = 0
     moved_to: str | None = None
@@ -62,6 +66,10 @@ class PollResult:
     quality: float | None = None
     newest_published: datetime | None = None
     imported: bool = False
+
+    def counts(self) -> dict[str, int]:
+        """The numbers of episodes, by what became of them."""
+        return {name: getattr(self, name) for name in COUNTS}
 
 
 class FeedBusyError(RetryableError):
@@ -118,6 +126,8 @@ class Poller:
         except BaseException:
             self.store.release(feed, lease_id=lease_id)
             raise
+        if result.error is None:
+            after = after.model_copy(update={"last_counts": result.counts()})
         self.store.commit(after, lease_id=lease_id)
         if superseded:
             self.documents.delete(superseded)
@@ -173,7 +183,7 @@ class Poller:
             reading.episodes,
             reading.untouched,
             now=to_text(now),
-            inherited=reading.inherited,
+            head=reading.head,
             whole=reading.whole,
         )
         self._write(moved, reading, compared, to_text(now))
@@ -188,6 +198,7 @@ class Poller:
             updated=len(compared.updated),
             moved=compared.moved,
             gone=len(compared.gone),
+            returned=len(compared.returned),
             unchanged=compared.unchanged,
             quarantined=len(reading.feed.quarantined),
             moved_to=moved.url if moved.url != feed.url else None,
@@ -343,7 +354,12 @@ class Poller:
 
 
 def _conditional(feed: Feed) -> FetchRequest:
-    return FetchRequest(url=feed.url, etag=feed.etag, last_modified=feed.last_modified)
+    return FetchRequest(
+        url=feed.url,
+        etag=feed.etag,
+        last_modified=feed.last_modified,
+        validators_url=feed.validators_url,
+    )
 
 
 def _kept(feed: Feed) -> FetchResult:
@@ -363,8 +379,13 @@ def _validators(got: FetchResult, feed: Feed) -> dict[str, str | None]:
         return {
             "etag": got.etag or feed.etag,
             "last_modified": got.last_modified or feed.last_modified,
+            "validators_url": got.final_url,
         }
-    return {"etag": got.etag, "last_modified": got.last_modified}
+    return {
+        "etag": got.etag,
+        "last_modified": got.last_modified,
+        "validators_url": got.final_url,
+    }
 
 
 def _described(feed: Feed, reading: Reading, catalogue: Catalogue) -> Feed:

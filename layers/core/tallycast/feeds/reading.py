@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tallycast.feeds.catalogue import Catalogue, ReadEpisode, identity_of
-from tallycast.feeds.parsing import cut, parse, parse_items
+from tallycast.feeds.catalogue import Catalogue, Head, ReadEpisode, identity_of
+from tallycast.feeds.parsing import cut, inherited_digest, parse, parse_items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tallycast.feeds.model import ParsedFeed
+    from tallycast.feeds.parsing import CutDocument
 
 # A whole reading at least this often keeps warnings and quality true of the whole document.
 WHOLE_EVERY = timedelta(hours=24)
@@ -29,7 +30,7 @@ class Reading:
     feed: ParsedFeed
     episodes: Sequence[ReadEpisode]
     untouched: Sequence[str]
-    inherited: str | None
+    head: Head | None
     whole: bool
 
 
@@ -51,12 +52,32 @@ def read(
     pieces = cut(body)
     if pieces is None:
         return _whole(parse(body, content_type=content_type, url=url), [], None)
-    digests = pieces.digests
+    digests = [each.hex() for each in pieces.digests]
+    digest = pieces.head_digest.hex()
+    if known.head is not None and known.head.digest == digest:
+        head = known.head
+    else:
+        inherited = inherited_digest(pieces, content_type=content_type, url=url)
+        head = Head(digest, inherited.hex())
     read_at = known.read_whole_at
     stale = read_at is None or now - datetime.fromisoformat(read_at) >= WHOLE_EVERY
-    if whole or stale or known.inherited != pieces.inherited_digest:
-        feed = parse(body, content_type=content_type, url=url)
-        return _whole(feed, digests, pieces.inherited_digest)
+    if not (whole or stale or known.head is None or known.head.inherited != head.inherited):
+        reading = _changed_only(pieces, digests, head, known, content_type=content_type, url=url)
+        if reading is not None:
+            return reading
+    return _whole(parse(body, content_type=content_type, url=url), digests, head)
+
+
+def _changed_only(
+    pieces: CutDocument,
+    digests: Sequence[str],
+    head: Head,
+    known: Catalogue,
+    *,
+    content_type: str | None,
+    url: str,
+) -> Reading | None:
+    """Parse the items whose bytes are new; None when only a whole reading can tell."""
     by_digest = known.by_digest()
     fresh = [index for index, digest in enumerate(digests) if digest not in by_digest]
     untouched = [by_digest[digest] for digest in digests if digest in by_digest]
@@ -64,14 +85,12 @@ def read(
     episodes = _with_digests(feed, [digests[index] for index in fresh])
     seen = [*untouched, *(identity_of(read.episode) for read in episodes)]
     if len(set(seen)) < len(seen):
-        # Two items claim one identity: only the rules for a whole document can settle that.
-        feed = parse(body, content_type=content_type, url=url)
-        return _whole(feed, digests, pieces.inherited_digest)
-    return Reading(feed, episodes, untouched, pieces.inherited_digest, whole=False)
+        return None  # two items claim one identity: the rules for a whole document settle that
+    return Reading(feed, episodes, untouched, head, whole=False)
 
 
-def _whole(feed: ParsedFeed, digests: Sequence[str], inherited: str | None) -> Reading:
-    return Reading(feed, _with_digests(feed, digests), (), inherited, whole=True)
+def _whole(feed: ParsedFeed, digests: Sequence[str], head: Head | None) -> Reading:
+    return Reading(feed, _with_digests(feed, digests), (), head, whole=True)
 
 
 def _with_digests(feed: ParsedFeed, digests: Sequence[str]) -> list[ReadEpisode]:

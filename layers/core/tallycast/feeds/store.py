@@ -331,7 +331,7 @@ def _stored(value: object) -> object:
         return to_text(value)
     if isinstance(value, float):
         return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_stored(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _feed(item: Mapping[str, Any]) -> Feed:

@@ -1,0 +1,1 @@
+"""`make demo`: the whole platform on generated shows whose truth is known."""

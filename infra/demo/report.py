@@ -1,0 +1,109 @@
+"""What the demo shows at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from tallycast.cli.tables import plain
+from tallycast.demo.habits import Phase
+from tallycast.demo.truth import OutcomeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from infra.demo.ledger import Line
+    from rich.console import Console
+
+    from tallycast.demo.origin import DemoOrigin
+    from tallycast.demo.shows import DemoShow
+    from tallycast.demo.truth import Truth
+
+_ACTS = {
+    Phase.FIRST_TICK: "First polls",
+    Phase.SECOND_TICK: "Tick 1, after new episodes, moves and troubles",
+    Phase.THIRD_TICK: "Tick 2, after more of it",
+}
+_COLUMNS = ("new", "updated", "moved", "gone", "unchanged")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the bus told: the episodes that are true, how often each was told, events by kind."""
+
+    wanted: set[str]
+    published: Counter[str]
+    events: Counter[str]
+
+    @property
+    def exactly_once(self) -> bool:
+        """Whether every true episode, and nothing else, was published once."""
+        return self.published == Counter(self.wanted)
+
+
+def truly_refused(truth: Truth) -> dict[str, str]:
+    """Feeds that must be refused at registration, with the error's name."""
+    return {
+        each.slug: each.error or ""
+        for each in truth.of(Phase.REGISTRATION)
+        if each.kind is OutcomeKind.REFUSED
+    }
+
+
+def show(
+    console: Console,
+    shows: Iterable[DemoShow],
+    lines: Sequence[Line],
+    refused: dict[str, str],
+    heard: Heard,
+) -> None:
+    """Print one table per act, then the sums."""
+    habits = {each.slug: each.habit for each in shows}
+    for phase, title in _ACTS.items():
+        console.print()
+        console.print(title, style="bold")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("show", no_wrap=True)
+        table.add_column("its host", style="dim")
+        table.add_column("outcome", no_wrap=True)
+        for column in _COLUMNS:
+            table.add_column(column, justify="right")
+        table.add_column("truth")
+        for each in (each for each in lines if each.expected.phase is phase):
+            table.add_row(
+                plain(each.expected.slug, 26),
+                habits[each.expected.slug].description,
+                each.error or _outcome(each),
+                *(str(each.counts.get(name, 0) or "·") for name in _COLUMNS),
+                "[green]same[/]" if each.agrees else "[red]differs[/]",
+            )
+        console.print(table)
+    console.print()
+    for slug, error in refused.items():
+        console.print(f"Refused at registration: {slug} ({error})")
+    same = sum(each.agrees for each in lines)
+    told = sum(heard.published.values())
+    kinds = ", ".join(f"{name} {count}" for name, count in sorted(heard.events.items()))
+    console.print(f"Polls that match the known truth: {same} of {len(lines)}")
+    console.print(f"Events on the bus: {kinds}")
+    once = "[green]each exactly once[/]" if heard.exactly_once else "[red]NOT each once[/]"
+    console.print(f"Episodes published: {told} of {len(heard.wanted)}, {once}")
+
+
+def show_requests(console: Console, origin: DemoOrigin) -> None:
+    """Print what the hosts saw of us."""
+    seen = origin.requests()
+    statuses = Counter(each.status for each in seen)
+    listed = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+    sent = sum(each.sent for each in seen) / 1024
+    conditional = sum(each.conditional for each in seen)
+    console.print(
+        f"Requests at the hosts: {len(seen)} ({conditional} conditional): {listed}; {sent:.0f} kB"
+    )
+
+
+def _outcome(each: Line) -> str:
+    return "moved" if each.moved_to else each.outcome

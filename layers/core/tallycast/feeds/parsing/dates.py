@@ -1,0 +1,161 @@
+"""Dates as feeds write them, read into aware UTC datetimes."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+# RSS asks for RFC 822 (§5); day names are not looked at, they are often wrong or translated.
+_RFC822 = re.compile(
+    r"(?:[^\W\d]+\.?,?\s+)?(\d{1,2})(?:st|nd|rd|th)?[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{4}|\d{2})"
+    r"(?:[,\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp][Mm])?)?\s*(.{0,24})",
+)
+# What nine feeds in ten write, to the letter: read without further thought.
+_USUAL = re.compile(
+    r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|[+-]0000)"
+)
+_MONTH_FIRST = re.compile(
+    r"(?:[A-Za-z]+\.?,?\s+)?([A-Za-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+"
+    r"(?:(\d{1,2}):(\d{2})(?::(\d{2}))?\s+)?(\d{4})"
+    r"(?:[,\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*([AaPp][Mm])?\s*(.{0,24})",
+)
+_ISO = re.compile(
+    r"(\d{4})(?:-?(\d{2})(?:-?(\d{2}))?)?"
+    r"(?:(?:[Tt]|\s+)(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?)?\s*(.{0,24})",
+)
+_SLASHED = re.compile(
+    r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[,\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*(.{0,24})"
+)
+_EPOCH = re.compile(r"\d{9,10}(?:\d{3})?")
+_OFFSET = re.compile(r"(?:GMT|UTC|UT|Z)?\s*([+-])\s*(\d{1,2}):?(\d{2})?\s*(?:\([^)]*\)?)?", re.I)
+
+MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan january",
+            "feb february",
+            "mar march",
+            "apr april",
+            "may",
+            "jun june",
+            "jul july",
+            "aug august",
+            "sep sept september",
+            "oct october",
+            "nov november",
+            "dec december",
+        ),
+        1,
+    )  # fmt: skip
+    for name in names.split()
+}
+_HOURS_BY_ZONE = {
+    "": 0, "Z": 0, "GMT": 0, "UT": 0, "UTC": 0, "WET": 0, "EST": -5, "EDT": -4, "CST": -6,
+    "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
+    "BST": 1, "WEST": 1, "CET": 1, "MET": 1, "CEST": 2, "MEST": 2, "EET": 2, "EEST": 3, "MSK": 3,
+    "JST": 9, "KST": 9, "AWST": 8, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+}  # fmt: skip
+
+EARLIEST_YEAR = 1900
+LATEST_YEAR = 2100
+NOON = 12
+DAY_HOURS = 24
+_SECONDS_END = 59
+_CENTURY_TURN = 70
+_TWO_DIGITS = 100
+
+
+def read_date(text: str) -> datetime | None:
+    """An aware UTC datetime to the second, or None when `text` is no date one can rely on.
+
+    Reads RFC 822 with or without day name, seconds and zone (by name or offset), ISO 8601 and
+    its short forms, month-first English, `YYYY/MM/DD` and Unix times. Without a zone UTC is
+    meant; the moment 0 of Unix time and years outside 1900–2100 are no dates.
+    """
+    text = text.strip()
+    try:
+        moment = _read(text)
+    except (ValueError, OverflowError):
+        return None
+    if moment is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        return None
+    return moment if moment.timestamp() else None
+
+
+def _read(text: str) -> datetime | None:
+    if (found := _USUAL.fullmatch(text)) and (month := MONTHS.get(found[2].lower())):
+        day, _, year, hour, minute, second = found.groups()
+        if hour != "24" and second < "60":
+            return datetime(int(year), month, int(day), int(hour), int(minute), int(second), 0, UTC)
+    if found := _RFC822.fullmatch(text):
+        day, month, year, hour, minute, second, half, zone = found.groups()
+        return _moment(year, MONTHS.get(month.lower()), day, (hour, minute, second), half, zone)
+    if found := _EPOCH.fullmatch(text):
+        seconds = int(text[:10]) if len(text) > 10 else int(text)  # noqa: PLR2004 milliseconds
+        return datetime.fromtimestamp(seconds, UTC)
+    if found := _SLASHED.fullmatch(text) or _ISO.fullmatch(text):
+        year, month, day, hour, minute, second, zone = found.groups()
+        clock = (hour, minute, second)
+        return _moment(year, int(month or 1), day or "1", clock, None, zone)
+    if found := _MONTH_FIRST.fullmatch(text):
+        month, day, *early, year, hour, minute, second, half, zone = found.groups()
+        clock = (hour, minute, second) if hour else (early[0], early[1], early[2])
+        return _moment(year, MONTHS.get(month.lower()), day, clock, half, zone)
+    return None
+
+
+def _moment(
+    year: str,
+    month: int | None,
+    day: str,
+    clock: tuple[str | None, str | None, str | None],
+    half: str | None,
+    zone: str,
+) -> datetime | None:
+    offset = _offset(zone)
+    if month is None or offset is None:
+        return None
+    hour = int(clock[0] or 0)
+    if half:
+        hour = hour % NOON + (NOON if half in {"PM", "pm", "Pm", "pM"} else 0)
+    # Leap seconds and 24:00 are written now and then; both mean the moment after.
+    extra = timedelta(days=1) if hour == DAY_HOURS else None
+    moment = datetime(
+        _full_year(year),
+        month,
+        int(day),
+        0 if extra else hour,
+        int(clock[1] or 0),
+        min(int(clock[2] or 0), _SECONDS_END),
+        tzinfo=offset,
+    )
+    if extra:
+        moment += extra
+    return moment if offset is UTC else moment.astimezone(UTC)
+
+
+def _full_year(year: str) -> int:
+    number = int(year)
+    if len(year) > 2:  # noqa: PLR2004 two digits is what RFC 822 had
+        return number
+    return number + (1900 if number >= _CENTURY_TURN else 2000)
+
+
+_ZONES: dict[str, timezone] = {"": UTC, "GMT": UTC, "+0000": UTC, "Z": UTC, "-0000": UTC}
+
+
+def _offset(zone: str) -> timezone | None:
+    """The zone behind a date, or None when it says nothing we know."""
+    known = _ZONES.get(zone)
+    if known is not None:
+        return known
+    zone = zone.strip().upper()
+    if (hours := _HOURS_BY_ZONE.get(zone.strip("()"))) is not None:
+        return timezone(timedelta(hours=hours))
+    if found := _OFFSET.fullmatch(zone):
+        sign, hour, minute = found.groups()
+        distance = timedelta(hours=int(hour), minutes=int(minute or 0))
+        if distance < timedelta(hours=DAY_HOURS):
+            return timezone(-distance if sign == "-" else distance)
+    return None

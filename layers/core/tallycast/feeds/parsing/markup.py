@@ -1,0 +1,56 @@
+"""Text of an XML element, also where HTML was put in it without being escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+_FOUR_DOWN = etree.XPath("boolean(*/*/*/*)")
+
+
+def inner_markup(element: _Element) -> str:
+    """What stands inside `element` as HTML: child elements under their local names."""
+    pieces = [escape(element.text or "", quote=False)]
+    for child in element:
+        pieces.append(_markup(child))
+    return "".join(pieces)
+
+
+def inner_text(element: _Element) -> str:
+    """The words inside `element`, without any tags."""
+    return "".join(str(piece) for piece in element.itertext())
+
+
+def _markup(element: _Element) -> str:
+    tail = escape(element.tail or "", quote=False)
+    if not isinstance(element.tag, str):
+        return tail
+    name = element.tag.rpartition("}")[2]
+    attributes = "".join(
+        f' {str(key).rpartition("}")[2]}="{escape(str(value))}"'
+        for key, value in element.attrib.items()
+    )
+    inside = inner_markup(element)
+    return (
+        f"<{name}{attributes}>{inside}</{name}>{tail}" if inside else f"<{name}{attributes}/>{tail}"
+    )
+
+
+def deeper_than(element: _Element, levels: int) -> bool:
+    """Whether more than `levels` levels lie below `element`; an ordinary item costs one look."""
+    if not _FOUR_DOWN(element):
+        return levels < 4 and _depth_below(element) > levels  # noqa: PLR2004 four, as above
+    return _depth_below(element) > levels
+
+
+def _depth_below(element: _Element) -> int:
+    deepest = depth = 0
+    for event, _ in etree.iterwalk(element, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        deepest = max(deepest, depth)
+    return deepest - 1

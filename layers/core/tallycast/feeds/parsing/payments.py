@@ -1,0 +1,86 @@
+"""Readers of the Podcasting 2.0 tags about payment and about other feeds' items.
+
+Same shape as `tags`: one element in, one value of the normal form out, None when it lacks what
+the tag cannot do without. Source: the podcast namespace 1.0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tallycast.feeds.model import RemoteItem, Value, ValueRecipient, ValueTimeSplit
+from tallycast.feeds.parsing.tags import first_named, named
+from tallycast.feeds.parsing.values import read_flag, read_number
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from tallycast.feeds.parsing.context import Context
+
+
+def remote_item(element: _Element, context: Context) -> RemoteItem | None:
+    """`podcast:remoteItem`: worth something with a feed's guid or address."""
+    get = context.attributes(element).get
+    guid, url = get("feedGuid"), context.url(get("feedUrl"), element)
+    if guid is None and url is None:
+        context.warnings.add("remote_item_without_feed")
+        return None
+    return RemoteItem(guid, url, get("itemGuid"), get("medium"), get("title"))
+
+
+def remote_items(element: _Element, context: Context) -> tuple[RemoteItem, ...]:
+    """The `podcast:remoteItem`s inside `podcast:podroll` or `podcast:publisher`."""
+    inside = named(element, "podcast:remoteitem", context)
+    return tuple(item for child in inside if (item := remote_item(child, context)))
+
+
+def value(element: _Element, context: Context) -> Value:
+    """`podcast:value` with its recipients and time splits."""
+    get = context.attributes(element).get
+    splits = [
+        split
+        for child in named(element, "podcast:valuetimesplit", context)
+        if (split := _time_split(child, context))
+    ]
+    return Value(
+        get("type"), get("method"), get("suggested"), _recipients(element, context), tuple(splits)
+    )
+
+
+def _recipients(element: _Element, context: Context) -> tuple[ValueRecipient, ...]:
+    inside = named(element, "podcast:valuerecipient", context)
+    return tuple(found for child in inside if (found := _recipient(child, context)))
+
+
+def _recipient(element: _Element, context: Context) -> ValueRecipient | None:
+    get = context.attributes(element).get
+    address = get("address")
+    if address is None:
+        context.warnings.add("value_recipient_without_address", get("name"))
+        return None
+    return ValueRecipient(
+        address,
+        get("type"),
+        get("name"),
+        context.number(get("split")),
+        read_flag(get("fee")) or False,
+        get("customKey"),
+        get("customValue"),
+    )
+
+
+def _time_split(element: _Element, context: Context) -> ValueTimeSplit | None:
+    get = context.attributes(element).get
+    start, duration = read_number(get("startTime")), read_number(get("duration"))
+    if start is None or duration is None:
+        context.warnings.add("value_time_split_without_times", get("startTime"))
+        return None
+    remote = first_named(element, "podcast:remoteitem")
+    return ValueTimeSplit(
+        start,
+        duration,
+        read_number(get("remoteStartTime")),
+        read_number(get("remotePercentage")),
+        _recipients(element, context),
+        remote_item(remote, context) if remote is not None else None,
+    )

@@ -1,0 +1,136 @@
+"""The strict road: one streaming pass of a safe XML parser over a well-formed document.
+
+Nothing is fetched and no entity is expanded: the caller takes the document type away before
+(`prolog.without_doctype`), and the parser neither loads one nor resolves what is left. Items are
+read as soon as they end and then dropped, so that memory holds one item's tree, not the feed's.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from lxml import etree
+
+from tallycast.feeds.parsing import names
+from tallycast.feeds.parsing.context import Raw
+from tallycast.feeds.parsing.errors import FeedTooComplexError, NotAFeedError
+from tallycast.feeds.parsing.markup import deeper_than
+from tallycast.feeds.parsing.readers import ITEM_TABLE, read_children
+from tallycast.feeds.parsing.shows import CHANNEL_TABLE
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from tallycast.feeds.model import FeedFormat
+    from tallycast.feeds.parsing.context import Context
+
+_FORMATS: dict[str, FeedFormat] = {"rss": "rss", "rdf:rdf": "rdf", "atom:feed": "atom"}
+_ITEM_NAMES = frozenset({"item", "atom:entry"})
+_PLACES = frozenset({"channel", "rss", "rdf:rdf", "atom:feed"})
+# libxml2 stops by itself at 256 levels and at texts of 10 MB.
+_RESOURCE_LIMIT = 114
+LONGEST_TEXT = 10_000_000
+
+
+class IllFormedError(Exception):
+    """The document breaks the rules of XML: a matter for the tolerant road, never for callers."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one pass found, not yet in normal form."""
+
+    format: FeedFormat
+    channel: Raw
+    items: list[Raw] = field(default_factory=list)
+    namespaces: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+def read(body: bytes, context: Context) -> Reading:
+    """Read a whole document.
+
+    Raises:
+        IllFormedError: it is not well-formed XML.
+        NotAFeedError: it is XML, but no feed.
+        FeedTooComplexError: it is nested deeper than the limit, or holds a text too long.
+    """
+    events = etree.iterparse(
+        io.BytesIO(body),
+        events=("end",),
+        tag=("{*}item", "{*}entry"),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    items: list[Raw] = []
+    left_out = 0
+    done: _Element | None = None
+    try:
+        for _, element in events:
+            if names.plain_name(element.tag) not in _ITEM_NAMES:
+                continue
+            if len(items) < context.limits.episodes:
+                items.append(read_item(element, context))
+            else:
+                left_out += 1
+            # The one before, not this one: the parser may still add to what follows this one.
+            if done is not None and (parent := done.getparent()) is not None:
+                parent.remove(done)
+            done = element
+    except etree.XMLSyntaxError as error:
+        if error.code == _RESOURCE_LIMIT:
+            raise _too_complex(str(error), context) from None
+        raise IllFormedError(str(error)) from None
+    root = cast("_Element", events.root)
+    return _finished(root, items, left_out, context)
+
+
+def _finished(root: _Element, items: list[Raw], left_out: int, context: Context) -> Reading:
+    if deeper_than(root, context.limits.depth - 1):
+        raise FeedTooComplexError("levels of nesting", context.limits.depth)
+    kind = _FORMATS.get(names.plain_name(root.tag) or "")
+    channel = root if kind == "atom" else next(root.iterchildren("{*}channel"), None)
+    if kind is None or channel is None:
+        raise NotAFeedError(f"XML document ({written_name(root)})")
+    raw = read_children(channel, CHANNEL_TABLE, context)
+    if kind == "rdf":
+        # RSS 1.0 puts the image beside the channel; inside is only a reference to it.
+        outside = read_children(root, CHANNEL_TABLE, context).parts.get("rss_image")
+        raw.parts.setdefault("rss_image", outside or [])
+    addresses = {address for address in root.nsmap.values() if address}
+    return Reading(kind, raw, items, tuple(sorted(addresses)), left_out)
+
+
+def read_item(element: _Element, context: Context) -> Raw:
+    """What one item holds; an item that is nested too deep is refused before it is read."""
+    if deeper_than(element, context.limits.depth - 3):
+        raise FeedTooComplexError("levels of nesting", context.limits.depth)
+    parent = element.getparent()
+    if parent is None or names.plain_name(parent.tag) not in _PLACES:
+        context.warnings.add("item_misplaced")
+    raw = read_children(element, ITEM_TABLE, context)
+    if about := element.get(names.ABOUT):
+        raw.texts["about"] = about
+    if "guid" not in raw.texts and "enclosures" not in raw.parts:
+        raw.source = etree.tostring(element, encoding="unicode", with_tail=False)[
+            : context.limits.raw
+        ]
+    return raw
+
+
+def written_name(root: _Element) -> str:
+    """The root's name as written, cut to what fits a line."""
+    local = cast("str", root.tag).rpartition("}")[2]
+    return (f"{root.prefix}:{local}" if root.prefix else local)[:50]
+
+
+def _too_complex(message: str, context: Context) -> FeedTooComplexError:
+    if "depth" in message.lower():
+        return FeedTooComplexError("levels of nesting", context.limits.depth)
+    return FeedTooComplexError("characters in one text", LONGEST_TEXT)

@@ -1,0 +1,259 @@
+"""The tolerant road: feedparser for what no XML parser reads, never fetching anything.
+
+feedparser finds the items and their plain fields in nearly any text. It loses repeated
+Podcasting 2.0 tags and the names of persons; so each item's own text is read a second time, by
+the strict road's readers over a recovering XML parser, and the two are merged. An item that is
+broken costs only itself.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import feedparser
+from lxml import etree
+
+from tallycast.feeds.parsing.context import Raw
+from tallycast.feeds.parsing.errors import FeedTooComplexError, NotAFeedError
+from tallycast.feeds.parsing.readers import enclosure_of, read_children
+from tallycast.feeds.parsing.shows import CHANNEL_TABLE
+from tallycast.feeds.parsing.strict import Reading, read_item
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from tallycast.feeds.model import FeedFormat
+    from tallycast.feeds.parsing.context import Context
+
+_TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)(?:[^<>]*?)(/?)>")
+_LITERAL = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_ITEM = re.compile(
+    rb"<(item|entry)(?=[\s>]).*?(?:</\1\s*>|(?=<\1[\s>])|(?=</channel\s*>|</feed\s*>)|\Z)",
+    re.DOTALL,
+)
+_ROOT_TAG = re.compile(rb"<(?:\w+:)?(?:rss|RDF|feed)\b[^>]*>", re.IGNORECASE)
+_CHANNEL_TAG = re.compile(rb"<channel\b[^>]*>")
+ILL_FORMED = "XML document that is not well-formed"
+_NEVER_CLOSED = frozenset(
+    {b"br", b"hr", b"img", b"input", b"meta", b"p", b"li", b"wbr", b"source", b"col", b"area"}
+)
+_VOID_TAG = re.compile(rb"<(br|hr|img|input|wbr)\b([^<>]*?)/?>", re.IGNORECASE)
+
+# feedparser's names for what our item readers keep as plain text.
+_TEXTS = {
+    "id": "guid",
+    "title": "title",
+    "published": "published",
+    "updated": "updated",
+    "itunes_duration": "duration",
+    "itunes_season": "season",
+    "itunes_episode": "episode",
+    "itunes_episodetype": "episode_type",
+    "subtitle": "subtitle",
+    "author": "author",
+    "summary": "description",
+}
+_CHANNEL_TEXTS = {
+    "title": "title",
+    "language": "language",
+    "author": "author",
+    "subtitle": "description",
+    "rights": "copyright",
+    "generator": "generator",
+    "published": "published",
+    "updated": "built",
+    "ttl": "ttl",
+}
+# These name the episode and its file: feedparser's reading of broken text comes first.
+_CORE = ("guid", "title", "published", "duration")
+
+
+def read(body: bytes, context: Context) -> Reading:
+    """Read a document in UTF-8 that is not well-formed.
+
+    Raises:
+        NotAFeedError: feedparser itself fails on it.
+        FeedTooComplexError: it is nested too deep, or has more tags than the slow road takes.
+    """
+    guard(body, context)
+    body = _VOID_TAG.sub(rb"<\1\2/>", body)
+    parsed = from_feedparser(body)
+    version = str(parsed.get("version") or "")
+    channel, items = recovered(body, context)
+    entries = [entry_raw(entry, context) for entry in parsed.entries[: context.limits.episodes]]
+    raws = merged(entries, items)
+    fill(channel, feed_raw(parsed.feed, context), ())
+    left_out = max(0, max(len(parsed.entries), len(items)) - context.limits.episodes)
+    kind: FeedFormat = "atom" if version.startswith("atom") or b"<feed" in body[:2000] else "rss"
+    return Reading(
+        kind, channel, raws[: context.limits.episodes], tuple(sorted(_addresses(body))), left_out
+    )
+
+
+def guard(body: bytes, context: Context) -> None:
+    """Refuse what would keep feedparser busy: deep nesting (closing tags regarded), many tags."""
+    stack: list[bytes] = []
+    count = 0
+    for found in _TAG.finditer(_LITERAL.sub(b"", body)):
+        closing, name, empty = found.groups()
+        count += 1
+        if closing:
+            if name in stack:
+                while stack.pop() != name:
+                    pass
+        elif not empty and name.lower() not in _NEVER_CLOSED:
+            stack.append(name)
+            if len(stack) > context.limits.depth:
+                raise FeedTooComplexError("levels of nesting", context.limits.depth)
+        if count > context.limits.tolerant_tags:
+            raise FeedTooComplexError(
+                "tags in an ill-formed document", context.limits.tolerant_tags
+            )
+
+
+def from_feedparser(body: bytes) -> Any:  # noqa: ANN401 feedparser has no types
+    """feedparser's reading of UTF-8 text: as written, neither sanitized nor resolved."""
+    try:
+        return feedparser.parse(
+            io.BytesIO(body),
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception as error:
+        # Made to break it: whatever it stumbles over, the document is no feed to us.
+        raise NotAFeedError(ILL_FORMED, cause=repr(error)) from error
+
+
+def entry_raw(entry: Any, context: Context) -> Raw:  # noqa: ANN401
+    """One of feedparser's entries as our readers would have found it."""
+    raw = Raw()
+    for theirs, ours in _TEXTS.items():
+        # `in` and `get` answer for other keys too (updated for published); this does not.
+        value = dict.get(entry, theirs)
+        if value:
+            raw.texts[ours] = str(value)
+    _flags(entry, raw)
+    for content in dict.get(entry, "content") or ():
+        if content.get("value"):
+            raw.texts.setdefault("encoded", str(content["value"]))
+    tags = dict.get(entry, "tags") or ()
+    keywords = [tag["term"] for tag in tags if tag.get("scheme") == "http://www.itunes.com/"]
+    if keywords:
+        raw.texts["keywords"] = ", ".join(filter(None, keywords))
+    enclosures = [
+        enclosure_of(context.url(link.get("href")), link.get("type"), link.get("length"), context)
+        for link in dict.get(entry, "links") or ()
+        if link.get("rel") == "enclosure"
+    ]
+    if kept := [one for one in enclosures if one is not None]:
+        raw.parts["enclosures"] = kept
+    if not dict.get(entry, "guidislink") and (url := context.url(dict.get(entry, "link"))):
+        raw.parts["link"] = [url]
+    _image(entry, raw, context)
+    return raw
+
+
+def feed_raw(feed: Any, context: Context) -> Raw:  # noqa: ANN401
+    """feedparser's reading of the channel as our readers would have found it."""
+    raw = Raw()
+    for theirs, ours in _CHANNEL_TEXTS.items():
+        if value := dict.get(feed, theirs):
+            raw.texts[ours] = str(value)
+    _flags(feed, raw)
+    if url := context.url(dict.get(feed, "link")):
+        raw.parts["link"] = [url]
+    _image(feed, raw, context)
+    return raw
+
+
+def _flags(found: Any, raw: Raw) -> None:  # noqa: ANN401
+    explicit = dict.get(found, "itunes_explicit")
+    if explicit is not None:
+        raw.texts["explicit"] = "yes" if explicit else "no"
+    if dict.get(found, "itunes_block"):
+        raw.texts["block"] = "yes"
+
+
+def _image(found: Any, raw: Raw, context: Context) -> None:  # noqa: ANN401
+    image = dict.get(found, "image")
+    if image and (url := context.url(image.get("href"))):
+        raw.parts["image"] = [url]
+
+
+def recovered(body: bytes, context: Context) -> tuple[Raw, list[Raw]]:
+    """Channel and items as our readers find them, each item's text recovered by itself."""
+    opening = _opening(body)
+    channel_text = _ITEM.sub(b"", body)
+    channel = _recover(channel_text)
+    found = next(channel.iter("{*}channel"), channel) if channel is not None else None
+    raw = read_children(found, CHANNEL_TABLE, context) if found is not None else Raw()
+    items: list[Raw] = []
+    for text in _ITEM.finditer(body):
+        root = _recover(opening + text[0])
+        element = next(root.iter("{*}item", "{*}entry"), None) if root is not None else None
+        items.append(read_item(element, context) if element is not None else Raw())
+    return raw, items
+
+
+def _opening(body: bytes) -> bytes:
+    """The start tags that items stand in, for their namespaces."""
+    root = _ROOT_TAG.search(body)
+    channel = _CHANNEL_TAG.search(body)
+    return (root[0] if root else b"<rss>") + (channel[0] if channel else b"")
+
+
+def _recover(text: bytes) -> _Element | None:
+    parser = etree.XMLParser(
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        encoding="utf-8",
+    )
+    try:
+        return etree.fromstring(text, parser)
+    except etree.XMLSyntaxError:
+        return None
+
+
+def merged(entries: list[Raw], items: list[Raw]) -> list[Raw]:
+    """feedparser's items and ours, as one list: the longer one leads, matched ones are joined."""
+    if len(entries) == len(items):
+        for entry, item in zip(entries, items, strict=True):
+            fill(item, entry, _CORE)
+        return items
+    leading, other = (entries, items) if len(entries) > len(items) else (items, entries)
+    by_key = {key: raw for raw in other for key in _keys(raw)}
+    for raw in leading:
+        match = next((by_key[key] for key in _keys(raw) if key in by_key), None)
+        if match is not None:
+            fill(raw, match, _CORE if match in entries else ())
+    return leading
+
+
+def _keys(raw: Raw) -> list[tuple[str, str]]:
+    keys = [(name, raw.texts[name].strip()) for name in ("guid", "title") if name in raw.texts]
+    if media := raw.parts.get("enclosures"):
+        keys.insert(0, ("enclosure", media[0].url))
+    return keys
+
+
+def fill(raw: Raw, other: Raw, preferred: tuple[str, ...]) -> None:
+    """Add to `raw` what only `other` has; take the `preferred` texts from `other` where it can."""
+    for key, text in other.texts.items():
+        if key in preferred or key not in raw.texts:
+            raw.texts[key] = text
+    for key, parts in other.parts.items():
+        raw.parts.setdefault(key, parts)
+
+
+def _addresses(body: bytes) -> set[str]:
+    root = _ROOT_TAG.search(body)
+    found = re.findall(rb"""xmlns(?::\w+)?\s*=\s*["']([^"']+)""", root[0]) if root else []
+    return {address.decode("utf-8", "replace") for address in found}
