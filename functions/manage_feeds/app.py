@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from tallycast.aws.errors import RequestRefusedError, ServiceUnavailableError
 from tallycast.aws.observability import logger, metrics, tracer
 from tallycast.aws.tasks import task
 from tallycast.feeds import use_cases
@@ -21,15 +22,17 @@ if TYPE_CHECKING:
 @tracer.capture_lambda_handler(capture_response=False)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Carry out one command; what a person did wrong is an answer, not a failure."""
-    try:
-        with task():
+    with task():
+        try:
             return _run(event)
-    except RetryableError as error:
-        logger.warning("try again", extra={"error": f"{error.code}: {error.message}"})
-        return _refused(error)
-    except TallycastError as error:
-        logger.info("refused", extra={"error": f"{error.code}: {error.message}"})
-        return _refused(error)
+        except (ServiceUnavailableError, RequestRefusedError):
+            raise  # our own platform fails: that is no answer to a person
+        except TallycastError as error:
+            logger.info("refused", extra={"error": f"{error.code}: {error.message}"})
+            retryable = isinstance(error, RetryableError)
+            return {
+                "error": {"code": error.code, "message": error.message, "retryable": retryable}
+            }
 
 
 def _run(event: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +43,3 @@ def _run(event: dict[str, Any]) -> dict[str, Any]:
     logger.append_keys(tenant=command.tenant, command=command.command)
     return use_cases.commands().run(command)
 
-
-def _refused(error: TallycastError) -> dict[str, Any]:
-    retryable = isinstance(error, RetryableError)
-    return {"error": {"code": error.code, "message": error.message, "retryable": retryable}}

@@ -57,14 +57,14 @@ class Demo:
     def register(self) -> None:
         """Add every generated show's feed; what is no feed is refused."""
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._register, [show.slug for show in self._origin.shows]))
+            list(pool.map(self._register, list(self._origin.shows)))
 
     def _register(self, slug: str) -> None:
         command = {"command": "add", "tenant": TENANT, "url": self._origin.url(slug)}
         try:
             feed = self._platform.run({**command, "pinned": True})["feed"]
         except CommandRefusedError as error:
-            self.refused[slug] = str(error.facts["code"])
+            self.refused[slug] = str(error.facts["refusal"])
         else:
             self._ids[slug] = feed["feed_id"]
             self._shows[slug] = feed["show_id"]

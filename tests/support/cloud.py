@@ -15,7 +15,6 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-
 from infra.local.lifecycle import local_cloud
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class WaitedInVainError(AssertionError):
     """What a test waited for did not happen in time."""
 
 
-def wait_until(predicate: Callable[[], T], timeout: float, what: str) -> T:  # noqa: ASYNC109
+def wait_until(predicate: Callable[[], T], timeout: float, what: str) -> T:
     """Return the predicate's first truthy value.
 
     Raises:

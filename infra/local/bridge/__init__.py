@@ -43,9 +43,11 @@ def apply() -> None:
     # After the check: these modules import MiniStack.
     from infra.local.bridge import (  # noqa: PLC0415
         alarms,
+        batch_actions,
         checkpoints,
         faults,
         function_errors,
+        numbers,
         schedules,
         stream_state,
         streams,
@@ -54,10 +56,12 @@ def apply() -> None:
 
     for module in (
         function_errors,
+        numbers,
         streams,
         stream_state,
         schedules,
         transport,
+        batch_actions,
         alarms,
         faults,
         checkpoints,

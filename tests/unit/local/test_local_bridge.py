@@ -7,8 +7,9 @@ import json
 
 import pytest
 from infra.local import bridge
-from infra.local.bridge import alarms, faults, schedules
+from infra.local.bridge import alarms, batch_actions, faults, schedules
 from infra.local.errors import EmulatorVersionError
+from ministack.core import iam_actions
 
 EVENT = {
     "EventId": "id-1",
@@ -136,3 +137,19 @@ def test_refusals_are_ordered_by_the_administrator_alone():
     assert ask(application, **order, headers=[(faults.SECRET_HEADER, b"secret")]) == (200, b"0")
     assert ask(application, **call)[0] == 500
     assert ask(application, **order, headers=[(faults.SECRET_HEADER, b"secret")]) == (200, b"1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "checked"),
+    [
+        ("sqs:SendMessageBatch", "sqs:SendMessage"),
+        ("sqs:DeleteMessageBatch", "sqs:DeleteMessage"),
+        ("sqs:ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility"),
+        ("sqs:ReceiveMessage", "sqs:ReceiveMessage"),
+        (None, None),
+    ],
+)
+def test_a_batch_call_is_checked_as_the_single_call(monkeypatch, asked, checked):
+    monkeypatch.setattr(iam_actions, "extract_iam_action", lambda *_: asked)
+    batch_actions.apply()
+    assert iam_actions.extract_iam_action("sqs") == checked

@@ -36,7 +36,7 @@ def worker(tmp_path):
 
     def start(source, handler="handler"):
         (tmp_path / "app.py").write_text(source)
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 (this very Python)
             [sys.executable, "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

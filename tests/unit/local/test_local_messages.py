@@ -96,7 +96,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it():
         "sys.argv = ['infra.local', 'status']\n"
         "from infra.local.__main__ import main; main()"
     )
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 (this very Python)
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
@@ -116,7 +116,7 @@ def test_a_port_remembered_that_is_taken_is_named_with_how_to_begin_afresh(folde
     assert_one_line(code, err, f"port {taken_port} is taken", "make reset")
 
 
-@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "4 5", "４５６６"])
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "4 5", "\uff14\uff15"])
 def test_a_port_that_is_none_is_refused(text):
     with pytest.raises(BadPortError, match=r"TALLYCAST_PORT=.* is no port"):
         ports.parse(text)
@@ -211,7 +211,7 @@ def test_another_emulator_than_the_pinned_one_is_refused(folder, monkeypatch):
 
 
 def fake_child(program):
-    return subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    return subprocess.Popen([sys.executable, "-c", program], start_new_session=True)  # noqa: S603 (this very Python)
 
 
 def test_an_emulator_that_ends_while_starting_is_shown_with_its_last_words(folder):
@@ -242,7 +242,9 @@ def test_a_start_that_fails_leaves_no_process_and_no_pid(folder, monkeypatch):
 
 
 def test_a_failed_deployment_is_one_line_with_resource_reason_and_log():
-    error = DeploymentFailedError("tallycast-local", "Storage.Core", "no\n such  key", Path("x.log"))
+    error = DeploymentFailedError(
+        "tallycast-local", "Storage.Core", "no\n such  key", Path("x.log")
+    )
     assert str(error) == (
         "deployment of tallycast-local failed: Storage.Core: no such key; see x.log"
     )

@@ -66,7 +66,10 @@ class Shard:
 
 
 shards = st.tuples(
-    st.integers(1, 40), st.sets(st.integers(0, 39), max_size=6), st.integers(1, 12), st.integers(0, 4)
+    st.integers(1, 40),
+    st.sets(st.integers(0, 39), max_size=6),
+    st.integers(1, 12),
+    st.integers(0, 4),
 )
 
 

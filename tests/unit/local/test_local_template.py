@@ -179,13 +179,18 @@ def test_modules_come_with_bytecode_that_is_never_checked_against_them(tmp_path)
     contents = {"lib/__init__.py": b"", "lib/rules.py": b"answer = 42\n", "lib/bad.py": b"def ("}
     with zipfile.ZipFile(io.BytesIO(archive.zipped(contents))) as opened:
         compiled = [name for name in opened.namelist() if name.endswith(".pyc")]
-        assert sorted(name.split("/")[-1].split(".")[0] for name in compiled) == ["__init__", "rules"]
+        assert sorted(name.split("/")[-1].split(".")[0] for name in compiled) == [
+            "__init__",
+            "rules",
+        ]
         for name in compiled:
             assert opened.read(name)[4:8] == b"\x01\0\0\0"
 
 
 def test_fingerprints_differ_when_bytes_move_between_files():
-    assert archive.fingerprint({"a": b"xy", "b": b""}) != archive.fingerprint({"a": b"x", "b": b"y"})
+    assert archive.fingerprint({"a": b"xy", "b": b""}) != archive.fingerprint(
+        {"a": b"x", "b": b"y"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def translated(action: str) -> Iterator[None]:
 
 def _translate(error: ClientError, action: str) -> Exception:
     code = error.response.get("Error", {}).get("Code", "Unknown")
+    detail = error.response.get("Error", {}).get("Message", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = f"{action}: {code}"
     if code == "ConditionalCheckFailedException":
@@ -78,4 +79,4 @@ def _translate(error: ClientError, action: str) -> Exception:
         return ServiceUnavailableError(message, action=action, aws_code=code)
     if code in _RETRYABLE or status >= _SERVER_ERROR:
         return ServiceUnavailableError(message, action=action, aws_code=code)
-    return RequestRefusedError(message, action=action, aws_code=code)
+    return RequestRefusedError(f"{message}: {detail}", action=action, aws_code=code)

@@ -60,8 +60,9 @@ class Platform:
                 f"the platform failed: {reply.get('errorType')}: {reply.get('errorMessage')}"
             )
         if "error" in reply:
+            refusal = reply["error"]
             raise CommandRefusedError(
-                f"{reply['error']['code']}: {reply['error']['message']}", **reply["error"]
+                f"{refusal['code']}: {refusal['message']}", refusal=refusal["code"]
             )
         result: dict[str, Any] = reply
         return result

@@ -114,13 +114,16 @@ class Context:
 
     def attributes(self, element: _Element) -> dict[str, str]:
         """An element's attributes without surrounding white space; empty ones are left out."""
-        found = {}
-        for name, value in element.items():
-            if len(value) > self.limits.text:
-                found[name] = self.cut(value, self.limits.text, name)
-            elif text := value.strip():
-                found[name] = text
+        found = dict(element.items())
+        longest = self.limits.text
+        for value in found.values():
+            if not value or value[0] <= " " or value[-1] <= " " or len(value) > longest:
+                return self._tidied(found)
         return found
+
+    def _tidied(self, found: dict[str, str]) -> dict[str, str]:
+        cut = {name: self.cut(value, self.limits.text, name) for name, value in found.items()}
+        return {name: value for name, value in cut.items() if value}
 
     def cut(self, text: str, longest: int, what: str) -> str:
         """`text` without surrounding white space and no longer than `longest` characters."""

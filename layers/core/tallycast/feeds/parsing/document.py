@@ -15,6 +15,9 @@ from tallycast.feeds.parsing.strict import IllFormedError
 from tallycast.feeds.parsing.values import is_absolute
 from tallycast.feeds.parsing.warnings import Warnings
 
+_SHORTEST_TAG = len(b"<a/>")
+_SHORTEST_ATTRIBUTE = len(b' a=""')
+
 
 def parse(
     body: bytes,
@@ -43,10 +46,7 @@ def read_document(
     body: bytes, *, content_type: str | None, url: str | None, limits: Limits
 ) -> Assembled:
     """`parse`, with the position of each episode's item."""
-    if body.count(b"<") > limits.tags:
-        raise FeedTooComplexError("tags", limits.tags)
-    if body.count(b"=") > limits.attributes:
-        raise FeedTooComplexError("attributes", limits.attributes)
+    _refuse_swarms(body, limits)
     warnings = Warnings()
     body, content_type = _in_ascii_bytes(body, content_type)
     body, prolog = _from_the_feed_on(body, warnings)
@@ -81,6 +81,14 @@ def _is_worth_keeping(feed: ParsedFeed, text: bytes) -> bool:
         return True
     head = text[:20_000].lower()
     return b"<itunes:" in head or b"<podcast:" in head or feed.format == "atom"
+
+
+def _refuse_swarms(body: bytes, limits: Limits) -> None:
+    """Refuse what would fill memory with elements; a small document has no room for so many."""
+    if len(body) > _SHORTEST_TAG * limits.tags and body.count(b"<") > limits.tags:
+        raise FeedTooComplexError("tags", limits.tags)
+    if len(body) > _SHORTEST_ATTRIBUTE * limits.attributes and body.count(b"=") > limits.attributes:
+        raise FeedTooComplexError("attributes", limits.attributes)
 
 
 def _in_ascii_bytes(body: bytes, content_type: str | None) -> tuple[bytes, str | None]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tallycast.feeds.model import RemoteItem, Value, ValueRecipient, ValueTimeSplit
-from tallycast.feeds.parsing.tags import first_named, named
+from tallycast.feeds.parsing.names import plain_name
+from tallycast.feeds.parsing.tags import few, first_named, named
 from tallycast.feeds.parsing.values import read_flag, read_number
 
 if TYPE_CHECKING:
@@ -37,19 +38,16 @@ def remote_items(element: _Element, context: Context) -> tuple[RemoteItem, ...]:
 def value(element: _Element, context: Context) -> Value:
     """`podcast:value` with its recipients and time splits."""
     get = context.attributes(element).get
-    splits = [
-        split
-        for child in named(element, "podcast:valuetimesplit", context)
-        if (split := _time_split(child, context))
-    ]
-    return Value(
-        get("type"), get("method"), get("suggested"), _recipients(element, context), tuple(splits)
-    )
-
-
-def _recipients(element: _Element, context: Context) -> tuple[ValueRecipient, ...]:
-    inside = named(element, "podcast:valuerecipient", context)
-    return tuple(found for child in inside if (found := _recipient(child, context)))
+    recipients: list[ValueRecipient] = []
+    splits: list[ValueTimeSplit] = []
+    for child in few(element, context, "value"):
+        name = plain_name(child.tag)
+        if name == "podcast:valuerecipient":
+            if recipient := _recipient(child, context):
+                recipients.append(recipient)
+        elif name == "podcast:valuetimesplit" and (split := _time_split(child, context)):
+            splits.append(split)
+    return Value(get("type"), get("method"), get("suggested"), tuple(recipients), tuple(splits))
 
 
 def _recipient(element: _Element, context: Context) -> ValueRecipient | None:
@@ -75,12 +73,13 @@ def _time_split(element: _Element, context: Context) -> ValueTimeSplit | None:
     if start is None or duration is None:
         context.warnings.add("value_time_split_without_times", get("startTime"))
         return None
+    inside = named(element, "podcast:valuerecipient", context)
     remote = first_named(element, "podcast:remoteitem")
     return ValueTimeSplit(
         start,
         duration,
         read_number(get("remoteStartTime")),
         read_number(get("remotePercentage")),
-        _recipients(element, context),
+        tuple(found for child in inside if (found := _recipient(child, context))),
         remote_item(remote, context) if remote is not None else None,
     )

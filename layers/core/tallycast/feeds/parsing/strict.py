@@ -2,7 +2,7 @@
 
 Nothing is fetched and no entity is expanded: the caller takes the document type away before
 (`prolog.without_doctype`), and the parser neither loads one nor resolves what is left. Items are
-read as soon as they end and then dropped, so that memory holds one item's tree, not the feed's.
+read as soon as they end and dropped soon after, so that memory never holds the whole tree.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _ITEM_NAMES = frozenset({"item", "atom:entry"})
 _PLACES = frozenset({"channel", "rss", "rdf:rdf", "atom:feed"})
 # libxml2 stops by itself at 256 levels and at texts of 10 MB.
 _RESOURCE_LIMIT = 114
+# Looking at the depth costs as much as a few elements: it is done for so many items at once.
+_TOGETHER = 16
 LONGEST_TEXT = 10_000_000
 
 
@@ -70,7 +72,7 @@ def read(body: bytes, context: Context) -> Reading:
     )
     items: list[Raw] = []
     left_out = 0
-    done: _Element | None = None
+    done: list[_Element] = []
     try:
         for _, element in events:
             if names.plain_name(element.tag) not in _ITEM_NAMES:
@@ -79,16 +81,30 @@ def read(body: bytes, context: Context) -> Reading:
                 items.append(read_item(element, context))
             else:
                 left_out += 1
-            # The one before, not this one: the parser may still add to what follows this one.
-            if done is not None and (parent := done.getparent()) is not None:
-                parent.remove(done)
-            done = element
+            done.append(element)
+            if len(done) >= _TOGETHER:
+                _drop(done, context)
     except etree.XMLSyntaxError as error:
         if error.code == _RESOURCE_LIMIT:
             raise _too_complex(str(error), context) from None
         raise IllFormedError(str(error)) from None
     root = cast("_Element", events.root)
     return _finished(root, items, left_out, context)
+
+
+def _drop(done: list[_Element], context: Context) -> None:
+    """Check the depth of the items read and free them: all but the last.
+
+    The parser may still add to what follows the last one.
+    """
+    last = done.pop()
+    parent = last.getparent()
+    if parent is not None and deeper_than(parent, context.limits.depth - 2):
+        raise FeedTooComplexError("levels of nesting", context.limits.depth)
+    for element in done:
+        if (above := element.getparent()) is not None:
+            above.remove(element)
+    done[:] = [last]
 
 
 def _finished(root: _Element, items: list[Raw], left_out: int, context: Context) -> Reading:
@@ -108,9 +124,7 @@ def _finished(root: _Element, items: list[Raw], left_out: int, context: Context)
 
 
 def read_item(element: _Element, context: Context) -> Raw:
-    """What one item holds; an item that is nested too deep is refused before it is read."""
-    if deeper_than(element, context.limits.depth - 3):
-        raise FeedTooComplexError("levels of nesting", context.limits.depth)
+    """What one item holds, as found."""
     parent = element.getparent()
     if parent is None or names.plain_name(parent.tag) not in _PLACES:
         context.warnings.add("item_misplaced")

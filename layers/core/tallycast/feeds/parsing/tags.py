@@ -43,16 +43,22 @@ def words(element: _Element, context: Context, what: str) -> str | None:
     text = element.text
     if not text or not (line := squeezed(text)):
         return None
-    return context.cut(line, context.limits.text, what)
+    return (
+        line if len(line) <= context.limits.text else context.cut(line, context.limits.text, what)
+    )
 
 
 def named(element: _Element, name: str, context: Context) -> list[_Element]:
     """The children called `name` in our spelling, no more than a list may have."""
-    found = [child for child in element if plain_name(child.tag) == name]
-    if len(found) > context.limits.list:
-        context.warnings.add("list_too_long", name)
-        del found[context.limits.list :]
-    return found
+    return [child for child in few(element, context, name) if plain_name(child.tag) == name]
+
+
+def few(element: _Element, context: Context, what: str) -> _Element | list[_Element]:
+    """The children of `element`, no more than a list may have."""
+    if len(element) <= context.limits.list:
+        return element
+    context.warnings.add("list_too_long", what)
+    return list(element[: context.limits.list])
 
 
 def first_named(element: _Element, name: str) -> _Element | None:
@@ -136,13 +142,16 @@ def soundbite(element: _Element, context: Context) -> Soundbite | None:
 def alternate_enclosure(element: _Element, context: Context) -> AlternateEnclosure:
     """`podcast:alternateEnclosure` with its sources and integrity."""
     get = context.attributes(element).get
-    integrity = first_named(element, "podcast:integrity")
-    proof = context.attributes(integrity) if integrity is not None else {}
+    proof: dict[str, str] = {}
     sources: list[Source] = []
-    for child in named(element, "podcast:source", context):
-        source = context.attributes(child)
-        if uri := context.url(source.get("uri"), child):
-            sources.append(Source(uri, source.get("contentType")))
+    for child in few(element, context, "sources"):
+        name = plain_name(child.tag)
+        if name == "podcast:source":
+            source = context.attributes(child)
+            if uri := context.url(source.get("uri"), child):
+                sources.append(Source(uri, source.get("contentType")))
+        elif name == "podcast:integrity":
+            proof = proof or context.attributes(child)
     return AlternateEnclosure(
         type=get("type"),
         bytes=read_whole(get("length")),

@@ -8,8 +8,9 @@ _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,30})?")
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,4})(?:[.,]\d{1,9})?")
 _SECONDS = re.compile(r"\d{1,7}(?:[.,]\d{1,9})?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}:")
-_WHOLE = re.compile(r"\d{1,15}")
 
+# More digits than this count nothing in a feed, and Python refuses thousands of them.
+LONGEST_WHOLE = 15
 # No episode lasts ten days: such a number is milliseconds or bytes.
 LONGEST_SECONDS = 10 * 24 * 3600
 _YES = frozenset({"yes", "true", "1", "explicit"})
@@ -34,6 +35,8 @@ def read_number(text: str | None) -> float | None:
     if text is None:
         return None
     text = text.strip()
+    if text.isdecimal() and text.isascii() and len(text) <= LONGEST_WHOLE:
+        return float(text)
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
@@ -42,7 +45,7 @@ def read_whole(text: str | None) -> int | None:
     if text is None:
         return None
     text = text.strip()
-    if _WHOLE.fullmatch(text):
+    if text.isdecimal() and text.isascii() and len(text) <= LONGEST_WHOLE:
         return int(text)
     number = read_number(text)
     return int(number) if number is not None and number.is_integer() else None

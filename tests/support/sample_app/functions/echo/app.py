@@ -16,5 +16,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return {"buckets": boto3.client("s3").list_buckets()["Buckets"]}
     if event.get("where"):
         return {"layer": sample.__file__, "boto3": boto3.__file__, "python": sys.executable}
-    sqs.send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(event))
+    entries = [{"Id": "only", "MessageBody": json.dumps(event)}]
+    sqs.send_message_batch(QueueUrl=os.environ["QUEUE_URL"], Entries=entries)
     return {"greeting": sample.greet()}
