@@ -1,6 +1,6 @@
 """Realistic podcast feeds, made up by the same seed for the same arguments.
 
-About 30 elements an item with iTunes and Podcasting 2.0 tags and 2–3 kB of show notes: what the
+About 30 elements an item with iTunes and Podcasting 2.0 tags and 2 to 3 kB of show notes: what the
 larger hosts publish. Nothing is copied from a real show.
 """
 
@@ -10,11 +10,38 @@ import random
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-WORDS = (
-    "river lantern quiet market harbour engine winter letter signal garden copper window "
-    "morning station paper violin orchard bridge copperplate thunder cellar ribbon salt "
-    "meadow compass kettle anchor feather ladder marble"
-).split()
+WORDS = [
+    "river",
+    "lantern",
+    "quiet",
+    "market",
+    "harbour",
+    "engine",
+    "winter",
+    "letter",
+    "signal",
+    "garden",
+    "copper",
+    "window",
+    "morning",
+    "station",
+    "paper",
+    "violin",
+    "orchard",
+    "bridge",
+    "copperplate",
+    "thunder",
+    "cellar",
+    "ribbon",
+    "salt",
+    "meadow",
+    "compass",
+    "kettle",
+    "anchor",
+    "feather",
+    "ladder",
+    "marble",
+]
 NAMESPACES = (
     'xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" '
     'xmlns:podcast="https://podcastindex.org/namespace/1.0" '
@@ -33,9 +60,8 @@ def _notes(rng: random.Random, size: int) -> str:
     length = 0
     while length < size:
         link = f"https://notes.example/{rng.choice(WORDS)}?id={rng.randrange(9999)}&amp;from=feed"
-        part = (
-            f'<p>{_words(rng, 24).capitalize()} – <a href="{link}">{rng.choice(WORDS)}</a>.</p>\n'
-        )
+        text, name = _words(rng, 24).capitalize(), rng.choice(WORDS)
+        part = f'<p>{text} \u2014 <a href="{link}">{name}</a>.</p>\n'
         parts.append(part)
         length += len(part)
     return "".join(parts)
@@ -100,6 +126,7 @@ split="5" fee="true"/>
 
 def feed(items: int, *, seed: int = 7, first: int = 0) -> bytes:
     """A feed of `items` episodes, newest first, numbered from `first` upwards."""
+    built = format_datetime(FIRST_DAY + timedelta(days=3 * (first + items)))
     head = f"""<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" {NAMESPACES}>
   <channel>
@@ -109,14 +136,15 @@ def feed(items: int, *, seed: int = 7, first: int = 0) -> bytes:
     <atom:link href="https://hub.example/" rel="hub"/>
     <language>en</language>
     <description>A made-up show about rivers, engines and letters.</description>
-    <lastBuildDate>{format_datetime(FIRST_DAY + timedelta(days=3 * (first + items)))}</lastBuildDate>
+    <lastBuildDate>{built}</lastBuildDate>
     <itunes:author>Harbour Letters</itunes:author>
     <itunes:type>episodic</itunes:type>
     <itunes:explicit>no</itunes:explicit>
     <itunes:owner><itunes:name>Harbour</itunes:name><itunes:email>harbour@lantern.example\
 </itunes:email></itunes:owner>
     <itunes:image href="https://files.example/lantern.jpg"/>
-    <itunes:category text="Society &amp; Culture"><itunes:category text="Documentary"/></itunes:category>
+    <itunes:category text="Society &amp; Culture"><itunes:category text="Documentary"/>\
+</itunes:category>
     <podcast:guid>0f5a7ac5-61ce-5a4d-8f0e-2a5b14f6dcbb</podcast:guid>
     <podcast:locked owner="harbour@lantern.example">yes</podcast:locked>
     <podcast:person>Mara Copper</podcast:person>

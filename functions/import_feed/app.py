@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.parser import event_parser
 
 from tallycast.aws.observability import logger, metrics, tracer
 from tallycast.aws.tasks import task
-from tallycast.feeds import use_cases
 from tallycast.feeds.commands import AddFeed, shown
+from tallycast.feeds.use_cases.register import registry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,5 +29,5 @@ def lambda_handler(event: AddFeed, context: LambdaContext) -> dict[str, Any]:
     """
     logger.append_keys(tenant=event.tenant)
     with task():
-        feed = use_cases.registry().add(event.tenant, event.url, pinned=event.pinned)
+        feed = registry().add(event.tenant, event.url, pinned=event.pinned)
     return {"feed": shown(feed)}

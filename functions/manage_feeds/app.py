@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from tallycast.aws.errors import RequestRefusedError, ServiceUnavailableError
 from tallycast.aws.observability import logger, metrics, tracer
 from tallycast.aws.tasks import task
-from tallycast.feeds import use_cases
 from tallycast.feeds.commands import COMMAND, BadCommandError
+from tallycast.feeds.use_cases.manage import commands
 from tallycast.kernel.errors import RetryableError, TallycastError
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         except TallycastError as error:
             logger.info("refused", extra={"error": f"{error.code}: {error.message}"})
             retryable = isinstance(error, RetryableError)
-            return {
-                "error": {"code": error.code, "message": error.message, "retryable": retryable}
-            }
+            return {"error": {"code": error.code, "message": error.message, "retryable": retryable}}
 
 
 def _run(event: dict[str, Any]) -> dict[str, Any]:
@@ -41,5 +39,4 @@ def _run(event: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise BadCommandError.of(error) from error
     logger.append_keys(tenant=command.tenant, command=command.command)
-    return use_cases.commands().run(command)
-
+    return commands().run(command)

@@ -15,11 +15,11 @@ from pydantic import Json
 
 from tallycast.aws.observability import MetricUnit, logger, metrics, single_metric, tracer
 from tallycast.aws.tasks import task
-from tallycast.feeds import use_cases
 from tallycast.feeds.feed import PollMessage
 from tallycast.feeds.hosts import HostSlotsTakenError
 from tallycast.feeds.poll import FeedBusyError, Outcome, PollResult
 from tallycast.feeds.queue import Delayed
+from tallycast.feeds.use_cases.poll import poll_queue, poller
 from tallycast.kernel.times import utc_now
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def poll_one(record: PollRecord) -> None:
     logger.append_keys(tenant=message.tenant, feed_id=message.feed_id, reason=message.reason)
     try:
         with task():
-            result = use_cases.poller().poll(message)
+            result = poller().poll(message)
     except (HostSlotsTakenError, FeedBusyError) as error:
         # Waiting for one's turn is no failure: it must not count towards the dead-letter queue.
-        use_cases.poll_queue().send([Delayed(message, random.randint(10, 40))])  # noqa: S311
+        poll_queue().send([Delayed(message, random.randint(10, 40))])  # noqa: S311
         logger.info("deferred", extra={"why": error.code})
         return
     _report(message, result)

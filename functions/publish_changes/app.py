@@ -10,9 +10,9 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from tallycast.aws.bus import OutgoingEvent
 from tallycast.aws.observability import MetricUnit, logger, metrics, tracer
 from tallycast.aws.tasks import task
-from tallycast.feeds import use_cases
 from tallycast.feeds.changes import events_of
 from tallycast.feeds.events import SOURCE
+from tallycast.feeds.use_cases.publish import event_bus
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -39,6 +39,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     records = [DynamoDBRecord(record) for record in event["Records"]]
     events = [made for record in records for made in outgoing(record)]
     with task():
-        published = use_cases.event_bus().put(events)
+        published = event_bus().put(events)
     metrics.add_metric("events_published", MetricUnit.Count, published)
     logger.info("published", extra={"records": len(records), "events": published})

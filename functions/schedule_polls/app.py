@@ -12,8 +12,8 @@ from tallycast.aws import clients
 from tallycast.aws.errors import translated
 from tallycast.aws.observability import MetricUnit, logger, metrics, tracer
 from tallycast.aws.tasks import task
-from tallycast.feeds import use_cases
 from tallycast.feeds.tick import TickCursor
+from tallycast.feeds.use_cases.tick import scheduler
 from tallycast.kernel.schema import Received
 
 if TYPE_CHECKING:
@@ -33,17 +33,18 @@ class Tick(Received):
 @event_parser(model=Tick)
 def lambda_handler(event: Tick, context: LambdaContext) -> dict[str, Any]:
     """Send one poll message per due feed; go on in a further invocation when time runs short."""
-    scheduler = use_cases.scheduler()
+    polls = scheduler()
     logger.append_keys(tick=event.scheduled_time.isoformat())
-    cursor = event.cursor or scheduler.begin(event.scheduled_time)
     with task():
-        result = scheduler.run(
-            cursor, time_left=lambda: context.get_remaining_time_in_millis() / 1000
-        )
+        cursor = event.cursor or polls.begin(event.scheduled_time)
+        if cursor is None:
+            logger.info("this tick is through already")
+            return {"sent": 0, "pages": 0, "done": True}
+        result = polls.run(cursor, time_left=lambda: context.get_remaining_time_in_millis() / 1000)
         if result.rest is not None:
             _go_on(event.model_copy(update={"cursor": result.rest}), context)
     metrics.add_metric("polls_scheduled", MetricUnit.Count, result.sent - cursor.sent)
-    metrics.add_metric("queue_depth", MetricUnit.Count, scheduler.queue_depth())
+    metrics.add_metric("queue_depth", MetricUnit.Count, polls.queue_depth())
     summary = {"sent": result.sent, "pages": result.pages, "done": result.rest is None}
     logger.info("tick", extra=summary)
     return summary

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tallycast.demo.truth import Expectation, OutcomeKind
+from tallycast.feeds.events import SOURCE
 from tallycast.feeds.items import episode_id
 
 if TYPE_CHECKING:
@@ -65,17 +66,18 @@ def line(expected: Expectation, feed: dict[str, Any]) -> Line:
 class Ear:
     """Listens on the event bus, through a rule and a queue of its own."""
 
-    def __init__(self, cloud: LocalCloud) -> None:
+    def __init__(self, cloud: LocalCloud, tenant: str) -> None:
+        """Begin to listen to what happens to one tenant's feeds."""
         self._sqs = cloud.client("sqs")
-        bus = cloud.outputs["EventBusName"]
-        self._url = self._sqs.create_queue(QueueName="demo-ear")["QueueUrl"]
+        bus, name = cloud.outputs["EventBusName"], f"ear-{tenant}"
+        self._url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])[
             "Attributes"
         ]["QueueArn"]
         events = cloud.client("events")
-        pattern = json.dumps({"source": ["tallycast.feeds"]})
-        events.put_rule(Name="demo-ear", EventBusName=bus, EventPattern=pattern)
-        events.put_targets(Rule="demo-ear", EventBusName=bus, Targets=[{"Id": "ear", "Arn": arn}])
+        pattern = json.dumps({"source": [SOURCE], "detail": {"tenant": [tenant]}})
+        events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)
+        events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "ear", "Arn": arn}])
         self.heard: list[dict[str, Any]] = []
 
     def listen(self) -> int:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from infra.demo import report
 from infra.demo.ledger import Ear, Line, line, truly_published
-from infra.local.lifecycle import local_cloud
 from infra.local.errors import LocalCloudError
+from infra.local.lifecycle import local_cloud
 from infra.local.progress import Steps
 from rich.console import Console
 
@@ -43,16 +43,46 @@ class DemoDiffersError(PermanentError):
 class Demo:
     """One run of the demo on one local cloud."""
 
-    def __init__(self, cloud: LocalCloud, origin: DemoOrigin, truth: Truth, steps: Steps) -> None:
+    def __init__(
+        self,
+        cloud: LocalCloud,
+        origin: DemoOrigin,
+        truth: Truth,
+        steps: Steps,
+        *,
+        tenant: str = TENANT,
+    ) -> None:
+        self._tenant = tenant
         self._cloud = cloud
         self._origin = origin
         self._truth = truth
         self._steps = steps
         self._platform = Platform(cloud.session(), cloud.outputs, cloud.endpoint)
-        self._ear = Ear(cloud)
+        self._ear = Ear(cloud, tenant)
         self._ids: dict[str, str] = {}  # feed id by slug
         self._shows: dict[str, str] = {}  # show id by slug
         self.refused: dict[str, str] = {}
+
+    def play(self) -> tuple[list[Line], report.Heard]:
+        """All acts: register, poll, change, poll again, twice; every poll, and what was heard."""
+        origin, steps = self._origin, self._steps
+        lines: list[Line] = []
+        since = datetime.now(UTC)
+        with steps.step("Registering the feeds: each is fetched and read first"):
+            self.register()
+        with steps.step("First polls: the back catalogues come in"):
+            lines += self.polled(since, Phase.FIRST_TICK)
+            origin.advance()
+        for phase in (Phase.SECOND_TICK, Phase.THIRD_TICK):
+            origin.advance()
+            since = datetime.now(UTC)
+            with steps.step(f"The feeds change; tick {int(phase) - 1}: due feeds are polled"):
+                summary = self.tick(since + timedelta(minutes=30))
+                lines += self.polled(since, phase)
+            steps.say(f"  {summary['sent']} polls sent")
+        with steps.step("Listening to the event bus"):
+            heard = self.heard(Phase.THIRD_TICK)
+        return lines, heard
 
     def register(self) -> None:
         """Add every generated show's feed; what is no feed is refused."""
@@ -60,7 +90,7 @@ class Demo:
             list(pool.map(self._register, list(self._origin.shows)))
 
     def _register(self, slug: str) -> None:
-        command = {"command": "add", "tenant": TENANT, "url": self._origin.url(slug)}
+        command = {"command": "add", "tenant": self._tenant, "url": self._origin.url(slug)}
         try:
             feed = self._platform.run({**command, "pinned": True})["feed"]
         except CommandRefusedError as error:
@@ -85,7 +115,7 @@ class Demo:
         expected = {each.slug: each for each in self._truth.of(phase) if each.slug in self._ids}
 
         def all_polled() -> dict[str, dict[str, Any]] | None:
-            found = self._platform.run({"command": "list", "tenant": TENANT})["feeds"]
+            found = self._platform.run({"command": "list", "tenant": self._tenant})["feeds"]
             by_id = {feed["feed_id"]: feed for feed in found}
             wanted = {slug: by_id[self._ids[slug]] for slug in expected}
             moments = [feed["last_polled_at"] for feed in wanted.values()]
@@ -151,22 +181,7 @@ def _play(steps: Steps, console: Console) -> None:
         ) as cloud,
     ):
         demo = Demo(cloud, origin, truth, steps)
-        lines: list[Line] = []
-        since = datetime.now(UTC)
-        with steps.step("Registering the feeds: each is fetched and read first"):
-            demo.register()
-        with steps.step("First polls: the back catalogues come in"):
-            lines += demo.polled(since, Phase.FIRST_TICK)
-            origin.advance()
-        for phase in (Phase.SECOND_TICK, Phase.THIRD_TICK):
-            origin.advance()
-            since = datetime.now(UTC)
-            with steps.step(f"The feeds change; tick {int(phase) - 1}: due feeds are polled"):
-                summary = demo.tick(since + timedelta(minutes=30))
-                lines += demo.polled(since, phase)
-            steps.say(f"  {summary['sent']} polls sent")
-        with steps.step("Listening to the event bus"):
-            heard = demo.heard(Phase.THIRD_TICK)
+        lines, heard = demo.play()
         report.show(console, shows, lines, demo.refused, heard)
         report.show_requests(console, origin)
         steps.say(f"{time.monotonic() - began:.0f} s from start to end")

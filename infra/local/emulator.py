@@ -89,6 +89,8 @@ def start(
         StateFolderError: its log cannot be written.
     """
     try:
+        if folder.log.exists():
+            folder.log.replace(folder.log.with_suffix(".1.log"))  # the run before this one
         log = folder.log.open("ab")
     except OSError as error:
         raise StateFolderError(folder.logs, error.strerror or str(error)) from error

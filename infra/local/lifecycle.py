@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING
 from infra.local import emulator, ports, process, stage
 from infra.local.bridge import check
 from infra.local.cloud import LocalCloud
-from infra.local.errors import AlreadyRunningError, NotRunningError, StateFolderError
+from infra.local.errors import (
+    AlreadyRunningError,
+    BadRecordError,
+    NotRunningError,
+    StateFolderError,
+)
 from infra.local.progress import Silent, Steps
 from infra.local.signals import ended_by_signals, undisturbed
 from infra.local.state import FOLDER, ROOT, RUNS, Credentials, Folder, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+KEPT_LOGS = 5
 
 
 def start(
@@ -157,9 +164,29 @@ def local_cloud(
 
 def _ephemeral_folder(root: Path) -> Folder:
     runs = root / RUNS
+    forget_dead_runs(root)
     try:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         run = Path(tempfile.mkdtemp(prefix="run-", dir=runs))
     except OSError as error:
         raise StateFolderError(root, error.strerror or str(error)) from error
     return Folder(root=run, logs=root / "logs" / run.name)
+
+
+def forget_dead_runs(root: Path) -> None:
+    """Remove what short-lived clouds left under a state folder when they were killed.
+
+    Of the logs that failed runs leave, the newest few stay.
+    """
+    for run in (root / RUNS).glob("run-*"):
+        try:
+            record = Folder.at(run).read()
+        except BadRecordError:
+            continue
+        # Without a record it is starting now.
+        if record is not None and not process.is_ours(record.pid, record.born):
+            shutil.rmtree(run, ignore_errors=True)
+    logs = sorted((root / "logs").glob("run-*"), key=lambda path: path.stat().st_mtime)
+    for log in logs[:-KEPT_LOGS]:
+        if not (root / RUNS / log.name).exists():
+            shutil.rmtree(log, ignore_errors=True)

@@ -71,7 +71,7 @@ def test_a_job_walks_from_queue_to_table_and_bus_and_a_poisoned_one_to_the_dead_
         send(sample, "JobsUrl", job=job)
     heard: list[str] = []
     wait_until(lambda: heard.extend(jobs_heard(sample)) or len(heard) >= 2, 20, "two jobs done")
-    dead = wait_until(lambda: take(sample, sample.outputs["JobsDeadUrl"]), 20, "a dead letter")
+    dead = wait_until(lambda: take(sample, sample.outputs["JobsDeadUrl"]), 40, "a dead letter")
     assert sorted(heard) == ["one", "two"]
     assert dead == [{"job": "poison"}]
     assert waiting(sample, sample.outputs["JobsUrl"]) == 0
@@ -237,9 +237,11 @@ def test_a_service_that_refuses_for_a_while_loses_no_job(sample):
 
 def test_deploying_the_same_again_changes_nothing_and_a_parameter_changes_the_functions(sample):
     assert not sample.deploy().changed
-    assert sample.deploy({"Greeting": "good day"}).changed
+    assert sample.deploy({"Greeting": "good day", "Concurrency": "3"}).changed
     answer, _ = call(sample, "Tick", {"any": "thing"})
     assert answer == {"greeting": "good day"}
+    send(sample, "JobsUrl", job="after")
+    wait_until(lambda: "after" in jobs_heard(sample), 20, "a job after the update")
 
 
 def copied_app(folder):

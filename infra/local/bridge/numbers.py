@@ -45,9 +45,7 @@ def apply() -> None:
     def _create(logical_id: str, properties: dict[str, Any], stack: str) -> Any:  # noqa: ANN401
         return create(logical_id, numbered(properties), stack)
 
-    def _update(
-        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str
-    ) -> Any:  # noqa: ANN401
+    def _update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Any:  # noqa: ANN401
         return update(physical_id, numbered(old), numbered(new), stack)
 
     handlers["create"], handlers["update"] = _create, _update

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from infra.local import bridge
-from infra.local.bridge import alarms, batch_actions, faults, schedules
+from infra.local.bridge import alarms, batch_actions, faults, numbers, schedules
 from infra.local.errors import EmulatorVersionError
 from ministack.core import iam_actions
 
@@ -153,3 +153,17 @@ def test_a_batch_call_is_checked_as_the_single_call(monkeypatch, asked, checked)
     monkeypatch.setattr(iam_actions, "extract_iam_action", lambda *_: asked)
     batch_actions.apply()
     assert iam_actions.extract_iam_action("sqs") == checked
+
+
+def test_numbers_of_a_mapping_that_came_as_text_are_numbers():
+    given = {
+        "BatchSize": 10,
+        "MaximumRetryAttempts": "4",
+        "ScalingConfig": {"MaximumConcurrency": "2"},
+    }
+    assert numbers.numbered(given) == {
+        "BatchSize": 10,
+        "MaximumRetryAttempts": 4,
+        "ScalingConfig": {"MaximumConcurrency": 2},
+    }
+    assert numbers.numbered({}) == {}

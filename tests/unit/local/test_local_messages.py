@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from infra.local import __main__ as entry
-from infra.local import bridge, cli, emulator, lifecycle, ports, stage
+from infra.local import bridge, cli, emulator, lifecycle, ports, process, stage
 from infra.local.errors import (
     BadPortError,
     BadRecordError,
@@ -286,3 +286,25 @@ def test_workers_inherit_nothing_of_a_persons_own_cloud_or_python(folder):
 
 def test_another_template_is_deployed_under_the_local_stage(tmp_path):
     assert stage.Stage(template=tmp_path / "t.yaml").stack_name == "tallycast-local"
+
+
+def test_what_a_killed_run_left_is_forgotten_and_a_living_one_is_left_alone(tmp_path):
+    mine = process.find(os.getpid())
+    for name, born in (("run-dead", "long ago"), ("run-starting", None)):
+        run = Folder.at(tmp_path / "runs" / name)
+        run.prepare()
+        if born:
+            run.write(a_record(pid=mine.pid, born=born))
+    lifecycle.forget_dead_runs(tmp_path)
+    assert [run.name for run in (tmp_path / "runs").iterdir()] == ["run-starting"]
+
+
+def test_only_the_newest_logs_of_failed_runs_are_kept(tmp_path):
+    for age in range(8):
+        log = tmp_path / "logs" / f"run-{age}"
+        log.mkdir(parents=True)
+        os.utime(log, (1_000 - age, 1_000 - age))
+    (tmp_path / "runs" / "run-7").mkdir(parents=True)
+    lifecycle.forget_dead_runs(tmp_path)
+    kept = {log.name for log in (tmp_path / "logs").iterdir()}
+    assert kept == {"run-0", "run-1", "run-2", "run-3", "run-4", "run-7"}

@@ -82,10 +82,6 @@ def _identity(episode: Episode) -> tuple[str, str]:
     return episode.identity, episode.identity_value
 
 
-def _without_query(url: str) -> str:
-    return url.partition("?")[0]
-
-
 class _Shapes(dict[type, "tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]"]):
     """Field names and a fast way to all values, by class of the normal form."""
 
@@ -106,25 +102,32 @@ def _write(value: object, put: Callable[[str], None]) -> None:
     Fields are written by name, and empty ones not at all: a field added to the normal form
     leaves the fingerprints of episodes without it as they are.
     """
-    kind = type(value)
-    if kind is str:
-        put(f"s{len(value)}:{value}")  # type: ignore[arg-type] str, as just asked
-    elif kind is tuple:
-        put(f"({len(value)}")  # type: ignore[arg-type] tuple, as just asked
-        for one in value:  # type: ignore[attr-defined]
+    if isinstance(value, str):
+        put(f"s{len(value)}:{value}")
+    elif isinstance(value, tuple):
+        put(f"({len(value)}")
+        for one in value:
             _write(one, put)
-    elif kind is datetime:
-        put(f"t{value.timestamp():.0f}")  # type: ignore[attr-defined]
-    elif is_dataclass(kind):
-        names, values = _SHAPES[kind]
-        put(kind.__name__)
-        for name, inside in zip(names, values(value), strict=True):
-            if inside is None or inside == () or inside is False:
-                continue
-            put(name)
-            if (name == "url" and kind is Enclosure) or (name == "uri" and kind is Source):
-                inside = _without_query(str(inside))  # noqa: PLW2901
-            _write(inside, put)
-        put(")")
+    elif isinstance(value, datetime):
+        put(f"t{value.timestamp():.0f}")
+    elif is_dataclass(value):
+        _write_fields(value, put)
     else:
-        put(f"{kind.__name__}{value!r}")
+        put(f"{type(value).__name__}{value!r}")
+
+
+def _write_fields(value: object, put: Callable[[str], None]) -> None:
+    kind = type(value)
+    names, values = _SHAPES[kind]
+    put(kind.__name__)
+    for name, inside in zip(names, values(value), strict=True):
+        if inside is None or inside is False or inside == ():
+            continue
+        put(name)
+        if (name == "url" and kind is Enclosure) or (name == "uri" and kind is Source):
+            put(str(inside).partition("?")[0])
+        elif type(inside) is str:  # most are: spare them the call
+            put(f"s{len(inside)}:{inside}")
+        else:
+            _write(inside, put)
+    put(")")

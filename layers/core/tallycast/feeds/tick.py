@@ -85,12 +85,18 @@ class Scheduler:
         self._queue = queue
         self._clock = clock
 
-    def begin(self, until: datetime) -> TickCursor:
-        """Where the tick of a scheduled time starts; once an hour it starts at the oldest."""
+    def begin(self, until: datetime) -> TickCursor | None:
+        """Where the tick of a scheduled time starts; once an hour it starts at the oldest.
+
+        None when that tick is through: EventBridge may deliver one twice.
+        """
         marker = self._marker()
-        sweep = marker is None or until.replace(minute=0, second=0, microsecond=0) > until - TICK
-        since = None if sweep or marker is None else min(marker, until) - _OVERLAP
-        return TickCursor(until=until, since=since)
+        if marker is None:
+            return TickCursor(until=until, since=None)
+        if until <= marker:
+            return None
+        sweep = until.replace(minute=0, second=0, microsecond=0) > until - TICK
+        return TickCursor(until=until, since=None if sweep else marker - _OVERLAP)
 
     def run(self, cursor: TickCursor, *, time_left: Callable[[], float]) -> TickResult:
         """Send one message per due feed.

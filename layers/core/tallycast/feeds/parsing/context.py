@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 from tallycast.feeds.parsing import names
 from tallycast.feeds.parsing.dates import read_date
-from tallycast.feeds.parsing.limits import Limits
 from tallycast.feeds.parsing.values import is_absolute, read_duration, read_number, read_whole
 from tallycast.feeds.parsing.warnings import Warnings
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lxml.etree import _Element
+
+    from tallycast.feeds.parsing.limits import Limits
 
 _USUAL_URL = re.compile(r"https?://[^\s]+")
 
@@ -114,7 +115,7 @@ class Context:
 
     def attributes(self, element: _Element) -> dict[str, str]:
         """An element's attributes without surrounding white space; empty ones are left out."""
-        found = dict(element.items())
+        found = cast("dict[str, str]", dict(element.items()))
         longest = self.limits.text
         for value in found.values():
             if not value or value[0] <= " " or value[-1] <= " " or len(value) > longest:

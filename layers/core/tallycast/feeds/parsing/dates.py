@@ -7,48 +7,53 @@ from datetime import UTC, datetime, timedelta, timezone
 
 # RSS asks for RFC 822 (§5); day names are not looked at, they are often wrong or translated.
 _RFC822 = re.compile(
-    r"(?:[^\W\d]+\.?,?\s+)?(\d{1,2})(?:st|nd|rd|th)?[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{4}|\d{2})"
+    r"(?:[^\d\s,]+,?\s+)?(\d{1,2})(?:st|nd|rd|th)?[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{4}|\d{2})"
     r"(?:[,\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp][Mm])?)?\s*(.{0,24})",
+    re.ASCII,
 )
 # What nine feeds in ten write, to the letter: read without further thought.
 _USUAL = re.compile(
-    r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|[+-]0000)"
+    r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|[+-]0000)",
+    re.ASCII,
 )
 _MONTH_FIRST = re.compile(
     r"(?:[A-Za-z]+\.?,?\s+)?([A-Za-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+"
     r"(?:(\d{1,2}):(\d{2})(?::(\d{2}))?\s+)?(\d{4})"
     r"(?:[,\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*([AaPp][Mm])?\s*(.{0,24})",
+    re.ASCII,
 )
 _ISO = re.compile(
     r"(\d{4})(?:-?(\d{2})(?:-?(\d{2}))?)?"
     r"(?:(?:[Tt]|\s+)(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?)?\s*(.{0,24})",
+    re.ASCII,
 )
 _SLASHED = re.compile(
-    r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[,\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*(.{0,24})"
+    r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[,\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*(.{0,24})",
+    re.ASCII,
 )
-_EPOCH = re.compile(r"\d{9,10}(?:\d{3})?")
-_OFFSET = re.compile(r"(?:GMT|UTC|UT|Z)?\s*([+-])\s*(\d{1,2}):?(\d{2})?\s*(?:\([^)]*\)?)?", re.I)
+_EPOCH = re.compile(r"\d{9,10}(?:\d{3})?", re.ASCII)
+_OFFSET = re.compile(
+    r"(?:GMT|UTC|UT|Z)?\s*([+-])\s*(\d{1,2}):?(\d{2})?\s*(?:\([^)]*\)?)?", re.IGNORECASE | re.ASCII
+)
 
+_MONTH_NAMES = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "jan january",
-            "feb february",
-            "mar march",
-            "apr april",
-            "may",
-            "jun june",
-            "jul july",
-            "aug august",
-            "sep sept september",
-            "oct october",
-            "nov november",
-            "dec december",
-        ),
-        1,
-    )  # fmt: skip
-    for name in names.split()
+    written: number
+    for number, name in enumerate(_MONTH_NAMES, 1)
+    for written in (name, name[:3], name[:4])
 }
 _HOURS_BY_ZONE = {
     "": 0, "Z": 0, "GMT": 0, "UT": 0, "UTC": 0, "WET": 0, "EST": -5, "EDT": -4, "CST": -6,
@@ -71,7 +76,7 @@ def read_date(text: str) -> datetime | None:
 
     Reads RFC 822 with or without day name, seconds and zone (by name or offset), ISO 8601 and
     its short forms, month-first English, `YYYY/MM/DD` and Unix times. Without a zone UTC is
-    meant; the moment 0 of Unix time and years outside 1900–2100 are no dates.
+    meant; the moment 0 of Unix time and years before 1900 or after 2100 are no dates.
     """
     text = text.strip()
     try:
@@ -84,54 +89,52 @@ def read_date(text: str) -> datetime | None:
 
 
 def _read(text: str) -> datetime | None:
-    if (found := _USUAL.fullmatch(text)) and (month := MONTHS.get(found[2].lower())):
+    if (found := _USUAL.fullmatch(text)) and (usual := MONTHS.get(found[2].lower())):
         day, _, year, hour, minute, second = found.groups()
-        if hour != "24" and second < "60":
-            return datetime(int(year), month, int(day), int(hour), int(minute), int(second), 0, UTC)
+        if hour < "24" and second < "60":
+            return datetime(int(year), usual, int(day), int(hour), int(minute), int(second), 0, UTC)
     if found := _RFC822.fullmatch(text):
-        day, month, year, hour, minute, second, half, zone = found.groups()
-        return _moment(year, MONTHS.get(month.lower()), day, (hour, minute, second), half, zone)
+        day, name, year, hour, minute, second, half, zone = found.groups()
+        return _moment((year, name, day), (hour, minute, second), half, zone)
     if found := _EPOCH.fullmatch(text):
-        seconds = int(text[:10]) if len(text) > 10 else int(text)  # noqa: PLR2004 milliseconds
-        return datetime.fromtimestamp(seconds, UTC)
+        return datetime.fromtimestamp(int(text[:10]), UTC)
     if found := _SLASHED.fullmatch(text) or _ISO.fullmatch(text):
         year, month, day, hour, minute, second, zone = found.groups()
-        clock = (hour, minute, second)
-        return _moment(year, int(month or 1), day or "1", clock, None, zone)
+        return _moment((year, month or "1", day or "1"), (hour, minute, second), None, zone)
     if found := _MONTH_FIRST.fullmatch(text):
-        month, day, *early, year, hour, minute, second, half, zone = found.groups()
+        name, day, *early, year, hour, minute, second, half, zone = found.groups()
         clock = (hour, minute, second) if hour else (early[0], early[1], early[2])
-        return _moment(year, MONTHS.get(month.lower()), day, clock, half, zone)
+        return _moment((year, name, day), clock, half, zone)
     return None
 
 
 def _moment(
-    year: str,
-    month: int | None,
-    day: str,
+    day: tuple[str, str, str],
     clock: tuple[str | None, str | None, str | None],
     half: str | None,
     zone: str,
 ) -> datetime | None:
+    """The moment of year, month (name or number) and day, hour, minute and second, in UTC."""
+    month = int(day[1]) if day[1].isdecimal() else MONTHS.get(day[1].lower())
     offset = _offset(zone)
     if month is None or offset is None:
         return None
     hour = int(clock[0] or 0)
     if half:
-        hour = hour % NOON + (NOON if half in {"PM", "pm", "Pm", "pM"} else 0)
-    # Leap seconds and 24:00 are written now and then; both mean the moment after.
-    extra = timedelta(days=1) if hour == DAY_HOURS else None
+        hour = hour % NOON + (NOON if half.upper() == "PM" else 0)
+    # 24:00 and leap seconds are written now and then.
+    next_day = hour == DAY_HOURS
     moment = datetime(
-        _full_year(year),
+        _full_year(day[0]),
         month,
-        int(day),
-        0 if extra else hour,
+        int(day[2]),
+        0 if next_day else hour,
         int(clock[1] or 0),
         min(int(clock[2] or 0), _SECONDS_END),
         tzinfo=offset,
     )
-    if extra:
-        moment += extra
+    if next_day:
+        moment += timedelta(days=1)
     return moment if offset is UTC else moment.astimezone(UTC)
 
 

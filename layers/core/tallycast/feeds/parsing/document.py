@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from tallycast.feeds.model import ParsedFeed
 from tallycast.feeds.parsing import repair, strict, tolerant
 from tallycast.feeds.parsing.assembly import Assembled, assemble
 from tallycast.feeds.parsing.context import Context
 from tallycast.feeds.parsing.errors import FeedTooComplexError, NotAFeedError
+from tallycast.feeds.parsing.items import first
 from tallycast.feeds.parsing.limits import Limits
 from tallycast.feeds.parsing.prolog import Prolog, feed_inside, read_prolog, wide_encoding
 from tallycast.feeds.parsing.strict import IllFormedError
 from tallycast.feeds.parsing.values import is_absolute
 from tallycast.feeds.parsing.warnings import Warnings
 
+if TYPE_CHECKING:
+    from tallycast.feeds.model import ParsedFeed
+
+# What makes a document ill-formed rather than only wrongly labelled.
+_ILL_FORMED = frozenset(
+    {"ill_formed", "bare_ampersand", "undefined_entity", "unbound_prefix", "control_characters"}
+)
 _SHORTEST_TAG = len(b"<a/>")
 _SHORTEST_ATTRIBUTE = len(b' a=""')
 
@@ -67,7 +75,7 @@ def read_document(
     except IllFormedError as error:
         warnings.add("ill_formed", str(error))
         found = _tolerant(mended, url, limits, warnings)
-    if not _is_worth_keeping(found.feed, mended):
+    if warnings.any_of(_ILL_FORMED) and not _is_worth_keeping(found.feed, mended):
         raise NotAFeedError(tolerant.ILL_FORMED)
     return found
 
@@ -176,9 +184,7 @@ def _tolerant(body: bytes, url: str | None, limits: Limits, before: Warnings) ->
 
 def _base(reading: strict.Reading, url: str | None) -> str | None:
     """What relative addresses are relative to: the channel's link, else the feed's address."""
-    for link in reading.channel.parts.get("link", ()):
-        if is_absolute(link):
-            return str(link)
-        if url:
-            return urljoin(url, link)
-    return url
+    link: str | None = first(reading.channel.parts, "link")
+    if link and is_absolute(link):
+        return link
+    return urljoin(url, link) if url and link else url

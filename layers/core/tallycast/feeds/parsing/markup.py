@@ -13,20 +13,16 @@ if TYPE_CHECKING:
 _FOUR_DOWN = etree.XPath("boolean(*/*/*/*)")
 
 
-def inner_markup(element: _Element) -> str:
-    """What stands inside `element` as HTML: child elements under their local names."""
-    pieces = [escape(element.text or "", quote=False)]
-    for child in element:
-        pieces.append(_markup(child))
-    return "".join(pieces)
+def inner_markup(element: _Element, levels: int = 64) -> str:
+    """What stands inside `element` as HTML: child elements under their local names.
+
+    No deeper than so many levels: a recovered tree may be as deep as the parser lets it.
+    """
+    inside = "".join(_markup(child, levels - 1) for child in element) if levels else ""
+    return escape(element.text or "", quote=False) + inside
 
 
-def inner_text(element: _Element) -> str:
-    """The words inside `element`, without any tags."""
-    return "".join(str(piece) for piece in element.itertext())
-
-
-def _markup(element: _Element) -> str:
+def _markup(element: _Element, levels: int) -> str:
     tail = escape(element.tail or "", quote=False)
     if not isinstance(element.tag, str):
         return tail
@@ -35,7 +31,7 @@ def _markup(element: _Element) -> str:
         f' {str(key).rpartition("}")[2]}="{escape(str(value))}"'
         for key, value in element.attrib.items()
     )
-    inside = inner_markup(element)
+    inside = inner_markup(element, levels)
     return (
         f"<{name}{attributes}>{inside}</{name}>{tail}" if inside else f"<{name}{attributes}/>{tail}"
     )

@@ -22,7 +22,10 @@ _HTML_ROOTS = frozenset(
     {"html", "head", "body", "div", "p", "script", "style", "table", "center", "h1", "title",
      "meta", "br", "b", "font", "span", "a", "img"}
 )  # fmt: skip
+# What the notices that PHP writes before a document begin with.
+_NOTICE_TAGS = frozenset({b"br", b"b", b"p", b"pre", b"font", b"div"})
 _SPACE = b" \t\r\n"
+_SPACE_BYTE = 32
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "PDF document"),
@@ -120,8 +123,12 @@ def feed_inside(body: bytes) -> int | None:
 
     A web page or another XML document that only quotes a feed does not count.
     """
-    head = body[:200].lstrip().lower()
-    if head.startswith((b"<!doctype html", b"<html", b"<?xml", b"{", b"[", b"%pdf")):
+    start = len(body) - len(body.lstrip())
+    if _magic_kind(body[start : start + 16]) or body[start : start + 5].lower() == b"<?xml":
+        return None
+    position, doctype = _skip_prolog(body, start)
+    root = _ROOT.match(body, position)
+    if doctype or (root and root[1].lower() not in _NOTICE_TAGS):
         return None
     found = _FEED_START.search(body, 0, LONGEST_PROLOG)
     return found.start() if found else None
@@ -174,17 +181,15 @@ def _kind(
 ) -> str:
     if magic := _magic_kind(body[start : start + 16]):
         return magic
-    declared_html = doctype and body[doctype[0] : doctype[0] + 14].lower() == b"<!doctype html"
-    if local == "html" or declared_html:
-        return "HTML page"
     head = body[start : start + 5]
-    if written and local in _HTML_ROOTS and head != b"<?xml":
+    declared_html = doctype and body[doctype[0] : doctype[0] + 14].lower() == b"<!doctype html"
+    if local == "html" or declared_html or (local in _HTML_ROOTS and head != b"<?xml"):
         return "HTML page"
     if written:
         return f"XML document ({written[:50]})"
     if body[start] in b"{[":
         return "JSON document"
-    if b"\0" in body[:1000] or sum(byte < ord(" ") and byte not in _SPACE for byte in body[:1000]):
+    if any(byte < _SPACE_BYTE and byte not in _SPACE for byte in body[:1000]):
         return "binary data"
     return "plain text" if head[:1] != b"<" else "markup without a root element"
 

@@ -56,7 +56,7 @@ FIRST_SHARE = 0.25
 
 
 def quality(warnings: Iterable[FeedWarning], items: int) -> float:
-    """The score of a feed with so many items, 0–100, to one decimal."""
+    """The score of a feed with so many items, 0 to 100, to one decimal."""
     return round(max(0.0, 100.0 - sum(_cost(warning, items) for warning in warnings)), 1)
 
 

@@ -70,7 +70,7 @@ def atom_person(element: _Element, context: Context) -> str | None:
     return tags.words(name, context, "author") if name is not None else None
 
 
-def atom_text(element: _Element, context: Context) -> str | None:
+def atom_text(element: _Element, _context: Context) -> str | None:
     """`atom:content` or `atom:summary` of any type, as HTML or text."""
     return (inner_markup(element) if len(element) else element.text) or None
 

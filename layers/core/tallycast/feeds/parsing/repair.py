@@ -143,13 +143,12 @@ def _without_loose_ampersands(warnings: Warnings) -> Callable[[str], str]:
 
 def _ended(text: str, warnings: Warnings) -> str:
     """Cut what stands behind the root's end tag, such as a script put in by a proxy."""
-    last = None
-    for last in _LAST_TAG.finditer(text, max(0, len(text) - 100_000)):
-        pass
-    if last is not None and not text[last.end() :].isspace() and text[last.end() :]:
-        warnings.add("text_after_document", text[last.end() :].strip())
-        return text[: last.end()]
-    return text
+    ends = [found.end() for found in _LAST_TAG.finditer(text, max(0, len(text) - 100_000))]
+    behind = text[ends[-1] :].strip() if ends else ""
+    if not behind:
+        return text
+    warnings.add("text_after_document", behind)
+    return text[: ends[-1]]
 
 
 def _bound(text: str, warnings: Warnings) -> str:

@@ -153,7 +153,7 @@ def build_show(raw: Raw, context: Context) -> Show:
             or first(parts, "rss_image")
             or first(parts, "googleplay_image")
             or first(parts, "logo")
-        ),  # fmt: skip
+        ),
         explicit=flag_of(explicit, "explicit_unreadable", context) if explicit else None,
         type=_lower(text_of(texts, "type", context)),
         categories=tuple(dict.fromkeys(flat(parts, "categories"))),

@@ -7,6 +7,7 @@ the tag cannot do without; that is then counted as a warning. Source: the podcas
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tallycast.feeds.model import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from tallycast.feeds.parsing.context import Context
 
-_CLOCK = re.compile(r"(?:(\d{1,4}):)?(?:(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)")
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(?:(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)", re.ASCII)
 
 
 def words(element: _Element, context: Context, what: str) -> str | None:
@@ -58,7 +59,7 @@ def few(element: _Element, context: Context, what: str) -> _Element | list[_Elem
     if len(element) <= context.limits.list:
         return element
     context.warnings.add("list_too_long", what)
-    return list(element[: context.limits.list])
+    return list(islice(element, context.limits.list))
 
 
 def first_named(element: _Element, name: str) -> _Element | None:

@@ -29,16 +29,20 @@ if TYPE_CHECKING:
 
 _TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)(?:[^<>]*?)(/?)>")
 _LITERAL = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_LITERAL_KEPT = re.compile(b"(" + _LITERAL.pattern + b")", re.DOTALL)
 _ITEM = re.compile(
     rb"<(item|entry)(?=[\s>]).*?(?:</\1\s*>|(?=<\1[\s>])|(?=</channel\s*>|</feed\s*>)|\Z)",
     re.DOTALL,
 )
-_ROOT_TAG = re.compile(rb"<(?:\w+:)?(?:rss|RDF|feed)\b[^>]*>", re.IGNORECASE)
+_ROOT_TAG = re.compile(rb"<(?:\w+:)?(rss|RDF|feed)(?=[\s>/])[^>]*>", re.IGNORECASE)
 _CHANNEL_TAG = re.compile(rb"<channel\b[^>]*>")
 ILL_FORMED = "XML document that is not well-formed"
 _NEVER_CLOSED = frozenset(
-    {b"br", b"hr", b"img", b"input", b"meta", b"p", b"li", b"wbr", b"source", b"col", b"area"}
+    {b"br", b"hr", b"img", b"input", b"meta", b"wbr", b"source", b"col", b"area"}
 )
+# Closed as often as not; only a heap of them is a nest made to cost time.
+_SELDOM_CLOSED = frozenset({b"p", b"li", b"td", b"tr", b"dd", b"dt", b"option"})
+_LARGEST_HEAP = 2_000
 _VOID_TAG = re.compile(rb"<(br|hr|img|input|wbr)\b([^<>]*?)/?>", re.IGNORECASE)
 
 # feedparser's names for what our item readers keep as plain text.
@@ -66,6 +70,7 @@ _CHANNEL_TEXTS = {
     "updated": "built",
     "ttl": "ttl",
 }
+_DESCRIPTIONS = frozenset({"encoded", "description", "summary"})
 # These name the episode and its file: feedparser's reading of broken text comes first.
 _CORE = ("guid", "title", "published", "duration")
 
@@ -78,28 +83,32 @@ def read(body: bytes, context: Context) -> Reading:
         FeedTooComplexError: it is nested too deep, or has more tags than the slow road takes.
     """
     guard(body, context)
-    body = _VOID_TAG.sub(rb"<\1\2/>", body)
     parsed = from_feedparser(body)
-    version = str(parsed.get("version") or "")
     channel, items = recovered(body, context)
     entries = [entry_raw(entry, context) for entry in parsed.entries[: context.limits.episodes]]
     raws = merged(entries, items)
     fill(channel, feed_raw(parsed.feed, context), ())
     left_out = max(0, max(len(parsed.entries), len(items)) - context.limits.episodes)
-    kind: FeedFormat = "atom" if version.startswith("atom") or b"<feed" in body[:2000] else "rss"
     return Reading(
-        kind, channel, raws[: context.limits.episodes], tuple(sorted(_addresses(body))), left_out
+        _format(body),
+        channel,
+        raws[: context.limits.episodes],
+        tuple(sorted(_addresses(body))),
+        left_out,
     )
 
 
 def guard(body: bytes, context: Context) -> None:
     """Refuse what would keep feedparser busy: deep nesting (closing tags regarded), many tags."""
     stack: list[bytes] = []
-    count = 0
-    for found in _TAG.finditer(_LITERAL.sub(b"", body)):
+    heap = 0
+    for count, found in enumerate(_TAG.finditer(_LITERAL.sub(b"", body))):
         closing, name, empty = found.groups()
-        count += 1
-        if closing:
+        if name.lower() in _SELDOM_CLOSED:
+            heap += -1 if closing else 1
+            if heap > _LARGEST_HEAP:
+                raise FeedTooComplexError("levels of nesting", context.limits.depth)
+        elif closing:
             if name in stack:
                 while stack.pop() != name:
                     pass
@@ -107,14 +116,14 @@ def guard(body: bytes, context: Context) -> None:
             stack.append(name)
             if len(stack) > context.limits.depth:
                 raise FeedTooComplexError("levels of nesting", context.limits.depth)
-        if count > context.limits.tolerant_tags:
+        if count >= context.limits.tolerant_tags:
             raise FeedTooComplexError(
                 "tags in an ill-formed document", context.limits.tolerant_tags
             )
 
 
 def from_feedparser(body: bytes) -> Any:  # noqa: ANN401 feedparser has no types
-    """feedparser's reading of UTF-8 text: as written, neither sanitized nor resolved."""
+    """What feedparser makes of UTF-8 text: as written, neither sanitized nor resolved."""
     try:
         return feedparser.parse(
             io.BytesIO(body),
@@ -157,7 +166,7 @@ def entry_raw(entry: Any, context: Context) -> Raw:  # noqa: ANN401
 
 
 def feed_raw(feed: Any, context: Context) -> Raw:  # noqa: ANN401
-    """feedparser's reading of the channel as our readers would have found it."""
+    """The channel feedparser found, as our readers would have found it."""
     raw = Raw()
     for theirs, ours in _CHANNEL_TEXTS.items():
         if value := dict.get(feed, theirs):
@@ -185,6 +194,7 @@ def _image(found: Any, raw: Raw, context: Context) -> None:  # noqa: ANN401
 
 def recovered(body: bytes, context: Context) -> tuple[Raw, list[Raw]]:
     """Channel and items as our readers find them, each item's text recovered by itself."""
+    body = _closed(body)
     opening = _opening(body)
     channel_text = _ITEM.sub(b"", body)
     channel = _recover(channel_text)
@@ -196,6 +206,21 @@ def recovered(body: bytes, context: Context) -> tuple[Raw, list[Raw]]:
         element = next(root.iter("{*}item", "{*}entry"), None) if root is not None else None
         items.append(read_item(element, context) if element is not None else Raw())
     return raw, items
+
+
+def _format(body: bytes) -> FeedFormat:
+    root = _ROOT_TAG.search(body)
+    name = root[1].lower() if root else b"rss"
+    if name == b"feed":
+        return "atom"
+    return "rdf" if name == b"rdf" else "rss"
+
+
+def _closed(body: bytes) -> bytes:
+    """The text with HTML's void tags closed, or they would swallow all that follows them."""
+    pieces = _LITERAL_KEPT.split(body)
+    pieces[::2] = [_VOID_TAG.sub(rb"<\1\2/>", piece) for piece in pieces[::2]]
+    return b"".join(pieces)
 
 
 def _opening(body: bytes) -> bytes:
@@ -223,7 +248,7 @@ def _recover(text: bytes) -> _Element | None:
 
 
 def merged(entries: list[Raw], items: list[Raw]) -> list[Raw]:
-    """feedparser's items and ours, as one list: the longer one leads, matched ones are joined."""
+    """Both lists of items as one: the longer one leads, and like is joined with like."""
     if len(entries) == len(items):
         for entry, item in zip(entries, items, strict=True):
             fill(item, entry, _CORE)
@@ -238,7 +263,9 @@ def merged(entries: list[Raw], items: list[Raw]) -> list[Raw]:
 
 
 def _keys(raw: Raw) -> list[tuple[str, str]]:
-    keys = [(name, raw.texts[name].strip()) for name in ("guid", "title") if name in raw.texts]
+    keys: list[tuple[str, str]] = [
+        (name, raw.texts[name].strip()) for name in ("guid", "title") if name in raw.texts
+    ]
     if media := raw.parts.get("enclosures"):
         keys.insert(0, ("enclosure", media[0].url))
     return keys
@@ -246,7 +273,11 @@ def _keys(raw: Raw) -> list[tuple[str, str]]:
 
 def fill(raw: Raw, other: Raw, preferred: tuple[str, ...]) -> None:
     """Add to `raw` what only `other` has; take the `preferred` texts from `other` where it can."""
+    described = not _DESCRIPTIONS.isdisjoint(raw.texts)
     for key, text in other.texts.items():
+        # feedparser tells the kinds of description apart by their order, we by their names.
+        if described and key in _DESCRIPTIONS:
+            continue
         if key in preferred or key not in raw.texts:
             raw.texts[key] = text
     for key, parts in other.parts.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,30})?")
-_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,4})(?:[.,]\d{1,9})?")
-_SECONDS = re.compile(r"\d{1,7}(?:[.,]\d{1,9})?")
+_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,30})?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,4})(?:[.,]\d{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,7}(?:[.,]\d{1,9})?", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}:")
 
 # More digits than this count nothing in a feed, and Python refuses thousands of them.

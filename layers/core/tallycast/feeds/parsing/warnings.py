@@ -27,6 +27,10 @@ class Warnings:
         other._found = dict(self._found)
         return other
 
+    def any_of(self, codes: frozenset[str]) -> bool:
+        """Whether one of these codes has been counted."""
+        return not codes.isdisjoint(self._found)
+
     def counted(self) -> tuple[FeedWarning, ...]:
         """All warnings, by code."""
         return tuple(

@@ -1,0 +1,40 @@
+"""Wiring of `poll_feed`."""
+
+from __future__ import annotations
+
+import random
+import time
+from functools import cache, partial
+
+from tallycast.aws import clients
+from tallycast.feeds.documents import DocumentStore
+from tallycast.feeds.hosts import HostSlots
+from tallycast.feeds.poll import Poller
+from tallycast.feeds.queue import PollQueue
+from tallycast.feeds.settings import PollSettings
+from tallycast.feeds.store import FeedStore
+from tallycast.feeds.use_cases.fetching import fetcher
+from tallycast.kernel.times import utc_now
+
+
+@cache
+def poller() -> Poller:
+    """Poll one feed."""
+    settings = PollSettings.from_environment()
+    table = clients.table(settings.core_table)
+    slot_seconds = int(settings.fetch_seconds) + 5
+    return Poller(
+        store=FeedStore(table),
+        documents=DocumentStore(clients.s3(), settings.feeds_bucket),
+        hosts=HostSlots(table, time.time, count=settings.host_slots, seconds=slot_seconds),
+        fetch=fetcher(settings),
+        clock=utc_now,
+        spread=partial(random.uniform, -1.0, 1.0),
+        lease=settings.lease,
+    )
+
+
+@cache
+def poll_queue() -> PollQueue:
+    """Put a poll back for later."""
+    return PollQueue(clients.sqs(), PollSettings.from_environment().poll_queue_url)

@@ -1,0 +1,141 @@
+"""Which AWS calls a function makes, and whether its role allows each of them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from tallycast.aws import clients
+
+ARN = "arn:aws:{service}:eu-central-1:123456789012:{name}"
+# The permission that IAM asks for, where it is not named like the call.
+_PERMISSION = {
+    "SendMessageBatch": "SendMessage",
+    "Invoke": "InvokeFunction",
+    "HeadObject": "GetObject",
+}
+_TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"} | {
+    "ConditionCheck": "ConditionCheckItem"
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One thing done to one resource; `keys` are the partition keys it touched, in DynamoDB."""
+
+    action: str
+    resource: str
+    keys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One action on one pattern of resources that a role allows."""
+
+    sid: str
+    action: str
+    resource: str
+    leading_keys: frozenset[str] | None = None
+
+    def allows(self, call: Call) -> bool:
+        return (
+            fnmatch.fnmatchcase(call.action, self.action)
+            and fnmatch.fnmatchcase(call.resource, self.resource)
+            and (self.leading_keys is None or call.keys <= self.leading_keys)
+        )
+
+
+def grants_of(role: Mapping[str, Any]) -> list[Grant]:
+    """What a role's own policies allow, one action and resource at a time."""
+    return [
+        Grant(statement.get("Sid", "made by SAM"), action, resource, _leading_keys(statement))
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+    ]
+
+
+def _leading_keys(statement: Mapping[str, Any]) -> frozenset[str] | None:
+    condition = statement.get("Condition")
+    if condition is None:
+        return None
+    [(operator, values)] = condition.items()
+    assert (operator, list(values)) == ("ForAllValues:StringEquals", ["dynamodb:LeadingKeys"])
+    return frozenset(values["dynamodb:LeadingKeys"])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@contextmanager
+def recorded_calls(calls: list[Call]) -> Iterator[None]:
+    """Note every call of every client made inside; Lambda is answered here, nobody is invoked."""
+    session = boto3.DEFAULT_SESSION or boto3._get_default_session()
+
+    def note(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        calls.extend(_calls(model.service_model.signing_name, model.name, params))
+
+    def accept(**_: Any) -> tuple[Any, dict[str, Any]]:
+        return type("Accepted", (), {"status_code": 202})(), {"StatusCode": 202}
+
+    clients._client.cache_clear()
+    clients._dynamodb.cache_clear()
+    clients.table.cache_clear()
+    session.events.register("before-parameter-build", note)
+    session.events.register("before-call.lambda.Invoke", accept)
+    try:
+        yield
+    finally:
+        session.events.unregister("before-parameter-build", note)
+        session.events.unregister("before-call.lambda.Invoke", accept)
+
+
+def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
+    action = f"{service}:{_PERMISSION.get(operation, operation)}"
+    match service, operation:
+        case "dynamodb", "TransactWriteItems":
+            for entry in params["TransactItems"]:
+                [(kind, body)] = entry.items()
+                keys = _partition_keys(body)
+                yield Call(f"dynamodb:{_TRANSACTED[kind]}", _table(body["TableName"]), keys)
+        case "dynamodb", "BatchGetItem" | "BatchWriteItem":
+            for table in params["RequestItems"]:
+                yield Call(action, _table(table))
+        case "dynamodb", _:
+            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+            yield Call(action, _table(params["TableName"]) + index, _partition_keys(params))
+        case "s3", "ListObjectsV2":
+            yield Call("s3:ListBucket", f"arn:aws:s3:::{params['Bucket']}")
+        case "s3", _:
+            yield Call(action, f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")
+        case "sqs", _:
+            name = params["QueueUrl"].rpartition("/")[2]
+            yield Call(action, ARN.format(service="sqs", name=name))
+        case "events", "PutEvents":
+            for entry in params["Entries"]:
+                bus = f"event-bus/{entry['EventBusName']}"
+                yield Call(action, ARN.format(service="events", name=bus))
+        case "lambda", "Invoke":
+            name = f"function:{params['FunctionName']}"
+            yield Call(action, ARN.format(service="lambda", name=name))
+        case "states", "StartExecution":
+            yield Call(action, params["stateMachineArn"])
+        case _:
+            raise NotImplementedError(f"say which permission {service}:{operation} needs")
+
+
+def _table(name: str) -> str:
+    return ARN.format(service="dynamodb", name=f"table/{name}")
+
+
+def _partition_keys(params: Mapping[str, Any]) -> frozenset[str]:
+    key = params.get("Key") or params.get("Item") or {}
+    value = key.get("pk", key.get("id"))
+    return frozenset([value["S"] if isinstance(value, dict) else value] if value else [])
