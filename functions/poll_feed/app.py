@@ -13,13 +13,21 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.parser.models import SqsRecordModel
 from pydantic import Json
 
-from tallycast.aws.observability import MetricUnit, logger, metrics, single_metric, tracer
+from tallycast.aws.observability import (
+    NAMESPACE,
+    MetricUnit,
+    logger,
+    metrics,
+    single_metric,
+    tracer,
+)
 from tallycast.aws.tasks import task
 from tallycast.feeds.feed import PollMessage
 from tallycast.feeds.hosts import HostSlotsTakenError
 from tallycast.feeds.poll import FeedBusyError, Outcome, PollResult
 from tallycast.feeds.queue import Delayed
 from tallycast.feeds.use_cases.poll import poll_queue, poller
+from tallycast.kernel.errors import TallycastError
 from tallycast.kernel.times import utc_now
 
 if TYPE_CHECKING:
@@ -45,16 +53,22 @@ processor = BatchProcessor(
 def poll_one(record: PollRecord) -> None:
     """Poll one feed and report what it found."""
     message = record.body
-    logger.append_keys(tenant=message.tenant, feed_id=message.feed_id, reason=message.reason)
-    try:
-        with task():
-            result = poller().poll(message)
-    except (HostSlotsTakenError, FeedBusyError) as error:
-        # Waiting for one's turn is no failure: it must not count towards the dead-letter queue.
-        poll_queue().send([Delayed(message, random.randint(10, 40))])  # noqa: S311
-        logger.info("deferred", extra={"why": error.code})
-        return
-    _report(message, result)
+    # The keys end with the record: the next one's lines must not bear this feed's name.
+    with logger.append_context_keys(
+        tenant=message.tenant, feed_id=message.feed_id, reason=message.reason
+    ):
+        try:
+            with task():
+                result = poller().poll(message)
+        except (HostSlotsTakenError, FeedBusyError) as error:
+            # Waiting for one's turn is no failure: it must not count towards the dead letters.
+            poll_queue().send([Delayed(message, random.randint(10, 40))])  # noqa: S311
+            logger.info("deferred", extra={"why": error.code})
+        except TallycastError as error:
+            logger.warning("not polled", extra={"error": f"{error.code}: {error.message}"})
+            raise
+        else:
+            _report(message, result)
 
 
 def _report(message: PollMessage, result: PollResult) -> None:
@@ -75,7 +89,7 @@ def _report(message: PollMessage, result: PollResult) -> None:
         age = max(0.0, (now - result.newest_published).total_seconds())
         metrics.add_metric("ingestion_latency", MetricUnit.Seconds, age)
     if result.error is not None:
-        with single_metric("feed_errors", MetricUnit.Count, 1) as metric:
+        with single_metric("feed_errors", MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
             metric.add_dimension("error", result.error.code)
     logger.info(
         "polled",

@@ -7,7 +7,7 @@ from infra.local.__main__ import complaint
 
 def main() -> None:
     """Run the demo, or say in one line why it cannot run."""
-    problem = complaint(tuple(sys.version_info))
+    problem = complaint(sys.version_info[:3])
     if problem is None:
         try:
             from infra.demo.play import main as play  # noqa: PLC0415 - once Python is new enough

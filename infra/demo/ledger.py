@@ -66,10 +66,10 @@ def line(expected: Expectation, feed: dict[str, Any]) -> Line:
 class Ear:
     """Listens on the event bus, through a rule and a queue of its own."""
 
-    def __init__(self, cloud: LocalCloud, tenant: str) -> None:
-        """Begin to listen to what happens to one tenant's feeds."""
+    def __init__(self, cloud: LocalCloud, tenant: str, name: str) -> None:
+        """Begin to listen, under a name of its own, to what happens to one tenant's feeds."""
         self._sqs = cloud.client("sqs")
-        bus, name = cloud.outputs["EventBusName"], f"ear-{tenant}"
+        bus = cloud.outputs["EventBusName"]
         self._url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])[
             "Attributes"

@@ -58,7 +58,7 @@ class Demo:
         self._truth = truth
         self._steps = steps
         self._platform = Platform(cloud.session(), cloud.outputs, cloud.endpoint)
-        self._ear = Ear(cloud, tenant)
+        self._ear = Ear(cloud, tenant, "demo-ear")
         self._ids: dict[str, str] = {}  # feed id by slug
         self._shows: dict[str, str] = {}  # show id by slug
         self.refused: dict[str, str] = {}
@@ -155,7 +155,7 @@ class Demo:
 def main() -> int:
     """Play the demo; 0 when every number is the truth."""
     steps = Steps()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else report.WIDTH)
     try:
         _play(steps, console)
     except (LocalCloudError, DemoStuckError, DemoDiffersError, NoPlatformError) as error:

@@ -27,7 +27,14 @@ _ACTS = {
     Phase.SECOND_TICK: "Tick 1, after new episodes, moves and troubles",
     Phase.THIRD_TICK: "Tick 2, after more of it",
 }
-_COLUMNS = ("new", "updated", "moved", "gone", "unchanged")
+WIDTH = 124  # of the terminal that shows every table without wrapping
+_COLUMNS = {
+    "new": "new",
+    "updated": "edited",
+    "moved": "moved",
+    "gone": "gone",
+    "unchanged": "same",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +68,25 @@ def show(
     heard: Heard,
 ) -> None:
     """Print one table per act, then the sums."""
+    wide = console.width >= WIDTH
     habits = {each.slug: each.habit for each in shows}
-    for phase, title in _ACTS.items():
+    for phase, act in _ACTS.items():
         console.print()
-        console.print(title, style="bold")
+        console.print(act, style="bold")
         table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("show", no_wrap=True)
-        table.add_column("its host", style="dim")
-        table.add_column("outcome", no_wrap=True)
-        for column in _COLUMNS:
-            table.add_column(column, justify="right")
-        table.add_column("truth")
+        table.add_column("", no_wrap=True)
+        table.add_column("show", no_wrap=wide)
+        table.add_column("its host", style="dim", no_wrap=wide, max_width=38)
+        table.add_column("outcome", no_wrap=True, min_width=15)
+        for title in _COLUMNS.values():
+            table.add_column(title, justify="right", min_width=len(title), no_wrap=True)
         for each in (each for each in lines if each.expected.phase is phase):
             table.add_row(
+                "[green]✓[/]" if each.agrees else "[red]✗[/]",
                 plain(each.expected.slug, 26),
                 habits[each.expected.slug].description,
                 each.error or _outcome(each),
                 *(str(each.counts.get(name, 0) or "·") for name in _COLUMNS),
-                "[green]same[/]" if each.agrees else "[red]differs[/]",
             )
         console.print(table)
     console.print()
@@ -87,7 +95,7 @@ def show(
     same = sum(each.agrees for each in lines)
     told = sum(heard.published.values())
     kinds = ", ".join(f"{name} {count}" for name, count in sorted(heard.events.items()))
-    console.print(f"Polls that match the known truth: {same} of {len(lines)}")
+    console.print(f"Polls that match the known truth (✓): {same} of {len(lines)}")
     console.print(f"Events on the bus: {kinds}")
     once = "[green]each exactly once[/]" if heard.exactly_once else "[red]NOT each once[/]"
     console.print(f"Episodes published: {told} of {len(heard.wanted)}, {once}")
@@ -106,4 +114,7 @@ def show_requests(console: Console, origin: DemoOrigin) -> None:
 
 
 def _outcome(each: Line) -> str:
-    return "moved" if each.moved_to else each.outcome
+    if each.moved_to:
+        return "moved"
+    touched = any(each.counts.get(name, 0) for name in ("new", "updated", "gone", "returned"))
+    return "read, no change" if each.outcome == "changed" and not touched else each.outcome

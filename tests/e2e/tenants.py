@@ -54,7 +54,7 @@ class Tenant:
     def __init__(self, cloud: LocalCloud, name: str) -> None:
         self.cloud = cloud
         self.name = name
-        self.ear = Ear(cloud, name)
+        self.ear = Ear(cloud, name, f"ear-{name}")
         self.table = cloud.table(cloud.outputs["CoreTable"])
         self.store = FeedStore(self.table)
         self._sentinels = count()
@@ -168,7 +168,7 @@ class Tenant:
         The stream is in order: once the bus tells of what is written here last, it has told of
         all that was written before.
         """
-        name = f"ep_sentinel{next(self._sentinels)}"
+        name = f"ep_sentinel-{self.name}-{next(self._sentinels)}"
         sentinel = EpisodeItem(
             tenant=self.name,
             show_id=SENTINEL_SHOW,

@@ -65,7 +65,8 @@ class Origin:
         self.answers[path] = Answer(body, **options)
 
     def __enter__(self) -> Origin:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # Ending a server waits for one such pause; the default is half a second.
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import boto3
+from botocore.loaders import JSONFileLoader
 
 from tallycast.feeds.feed import Feed
 from tests.support.feeds_platform import FeedsPlatform, feeds_platform
@@ -27,6 +30,10 @@ OTHER_SHOW = "show_01kaqk2b7yq9m3r5n7a0hfgz4e"
 DUE = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOST = "https://feeds.example.com"
 DAILY, WEEKLY = "/daily.xml", "/weekly.xml"
+
+
+# Every scene has a session of its own, and botocore would read its big models anew for each.
+_read_model = cache(JSONFileLoader().load_file)
 
 
 def cases() -> list[str]:
@@ -87,7 +94,8 @@ class Scene:
 @contextmanager
 def scene() -> Iterator[Scene]:
     """A fresh scene, with a state machine for imports to start."""
-    with feeds_platform() as platform:
+    remembering = patch.object(JSONFileLoader, "load_file", lambda _, path: _read_model(path))
+    with remembering, feeds_platform() as platform:
         made = Scene(platform)
         arn = made.environments["manage_feeds"]["IMPORT_STATE_MACHINE"]
         boto3.client("stepfunctions").create_state_machine(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-__all__ = ["MetricUnit", "logger", "metrics", "single_metric", "tracer"]
+__all__ = ["NAMESPACE", "MetricUnit", "logger", "metrics", "single_metric", "tracer"]
 
 NAMESPACE = "Tallycast"
 

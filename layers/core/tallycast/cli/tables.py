@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20
 _PRINTED = 60
+_NUMBERS = {"seconds", "failures", "episodes", "times"}
+_IDS = {"feed", "episode"}  # what the next command is given: never cut
 
 
 def plain(value: object, width: int = _PRINTED) -> Text:
@@ -28,8 +30,9 @@ def plain(value: object, width: int = _PRINTED) -> Text:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        number = column in {"seconds", "failures", "episodes", "times"}
-        table.add_column(column, justify="right" if number else "left", no_wrap=number)
+        number = column in _NUMBERS
+        whole = number or column in _IDS
+        table.add_column(column, justify="right" if number else "left", no_wrap=whole)
     return table
 
 

@@ -42,10 +42,10 @@ _INHERITED = re.compile(
     rb"""(?:xmlns(?::[\w.-]+)?|xml:base)\s*=\s*(?:"[^"]*"|'[^']*')|<(?:\w+:)?(?:rss|RDF|feed)\b"""
 )
 _GUID = {
-    b"item": re.compile(rb"<guid(?:\s[^>]*)?>(.*?)</guid\s*>", re.DOTALL),
-    b"entry": re.compile(rb"<id(?:\s[^>]*)?>(.*?)</id\s*>", re.DOTALL),
+    b"item": re.compile(rb"<guid(?:\s[^<>]*+)?>\s*+((?:<!\[CDATA\[)?[^<]*+)(.{0,7})", re.DOTALL),
+    b"entry": re.compile(rb"<id(?:\s[^<>]*+)?>\s*+((?:<!\[CDATA\[)?[^<]*+)(.{0,7})", re.DOTALL),
 }
-_ENCLOSURE = re.compile(rb"""<enclosure\s[^>]*?\burl\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ENCLOSURE = re.compile(rb"""<enclosure\s[^<>]*?\burl\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _DEFAULT_LIMITS = Limits()
 
 
@@ -237,6 +237,8 @@ def _guid(item: bytes, name: bytes) -> str | None:
     """The guid an item seems to have; it need not be read right, only alike in like items."""
     found = _GUID[name].search(item)
     if found is None or _left_open(item[: found.start()], tricky=True):
+        return None
+    if not found[2].startswith(b"</"):
         return None
     text = found[1].strip()
     if text.startswith(b"<![CDATA["):

@@ -25,6 +25,6 @@ class Limits:
     guid: int = 4_000
     raw: int = 2_000
     depth: int = 64
-    tags: int = 3_000_000
-    attributes: int = 3_000_000
+    tags: int = 2_000_000
+    attributes: int = 2_000_000
     tolerant_tags: int = 500_000

@@ -13,11 +13,7 @@ LONGEST_PROLOG = 256 * 1024
 FEED_ROOTS = frozenset({"rss", "rdf", "feed"})
 _ROOT = re.compile(rb"<([A-Za-z_\x80-\xff][\w.\x80-\xff:-]{0,100})")
 _ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
-_FEED_START = re.compile(
-    rb"(?:<\?xml[^>]{0,200}\?>\s*(?:<!--.{0,2000}?-->\s*|<\?.{0,500}?\?>\s*)*)?"
-    rb"<(?:rss|rdf:RDF|feed)[\s>]",
-    re.DOTALL,
-)
+_FEED_START = re.compile(rb"<(?:rss|rdf:RDF|feed)[\s>]")
 _HTML_ROOTS = frozenset(
     {"html", "head", "body", "div", "p", "script", "style", "table", "center", "h1", "title",
      "meta", "br", "b", "font", "span", "a", "img"}
@@ -95,9 +91,7 @@ def read_prolog(body: bytes) -> Prolog:
     Raises:
         NotAFeedError: it is something else, and its `kind` says what.
     """
-    start = 3 if body.startswith(codecs.BOM_UTF8) else 0
-    while start < len(body) and body[start] in _SPACE:
-        start += 1
+    start = len(body) - len(body.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE))
     if start >= len(body):
         raise NotAFeedError("empty document")
     position, doctype = _skip_prolog(body, start)
@@ -131,7 +125,10 @@ def feed_inside(body: bytes) -> int | None:
     if doctype or (root and root[1].lower() not in _NOTICE_TAGS):
         return None
     found = _FEED_START.search(body, 0, LONGEST_PROLOG)
-    return found.start() if found else None
+    if found is None:
+        return None
+    declared = body.rfind(b"<?xml", 0, found.start())
+    return declared if declared >= 0 else found.start()
 
 
 def _skip_prolog(body: bytes, position: int) -> tuple[int, tuple[int, int] | None]:

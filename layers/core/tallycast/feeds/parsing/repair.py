@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from tallycast.feeds.parsing.warnings import Warnings
 
-_LITERAL = re.compile(r"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)", re.DOTALL)
+# To the end of the text where nothing closes it: so each character is looked at once.
+_LITERAL = re.compile(r"(<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z))", re.DOTALL)
 _AMPERSAND = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos);)(?:#(\d{1,8}|[xX][0-9a-fA-F]{1,8});|([A-Za-z][A-Za-z0-9]{0,31};))?"
 )
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+_DECLARATION = re.compile(r"\s*+<\?xml[^<>]*+>")
 _PREFIX_USED = re.compile(r"</?([A-Za-z_][\w.-]{0,60}):|\s([A-Za-z_][\w.-]{0,60}):[\w.-]+\s*=")
 _PREFIX_BOUND = re.compile(r"\sxmlns:([A-Za-z_][\w.-]{0,60})\s*=")
 _ROOT_TAG = re.compile(r"<(?:\w+:)?(?:rss|RDF|feed)(?=[\s>/])", re.IGNORECASE)
@@ -77,7 +78,8 @@ def same_encoding(encoding: str, declared: str | None) -> bool:
 
 def without_declaration(text: str) -> str:
     """The text without its XML declaration, which is about bytes."""
-    return _DECLARATION.sub("", text, count=1)
+    found = _DECLARATION.match(text)
+    return text[found.end() :] if found else text
 
 
 def repaired(text: str, warnings: Warnings) -> str:

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from tallycast.feeds.model import FeedFormat
     from tallycast.feeds.parsing.context import Context
 
-_TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)(?:[^<>]*?)(/?)>")
+_TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*+)([^<>]*+)>")
 _LITERAL = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _LITERAL_KEPT = re.compile(b"(" + _LITERAL.pattern + b")", re.DOTALL)
 _ITEM = re.compile(
     rb"<(item|entry)(?=[\s>]).*?(?:</\1\s*>|(?=<\1[\s>])|(?=</channel\s*>|</feed\s*>)|\Z)",
     re.DOTALL,
 )
-_ROOT_TAG = re.compile(rb"<(?:\w+:)?(rss|RDF|feed)(?=[\s>/])[^>]*>", re.IGNORECASE)
-_CHANNEL_TAG = re.compile(rb"<channel\b[^>]*>")
+_ROOT_TAG = re.compile(rb"<(?:\w+:)?(rss|RDF|feed)(?=[\s>/])[^<>]*+>", re.IGNORECASE)
+_CHANNEL_TAG = re.compile(rb"<channel\b[^<>]*+>")
 ILL_FORMED = "XML document that is not well-formed"
 _NEVER_CLOSED = frozenset(
     {b"br", b"hr", b"img", b"input", b"meta", b"wbr", b"source", b"col", b"area"}
@@ -100,10 +100,12 @@ def read(body: bytes, context: Context) -> Reading:
 
 def guard(body: bytes, context: Context) -> None:
     """Refuse what would keep feedparser busy: deep nesting (closing tags regarded), many tags."""
+    if body.count(b"<") > 2 * context.limits.tolerant_tags:
+        raise FeedTooComplexError("tags in an ill-formed document", context.limits.tolerant_tags)
     stack: list[bytes] = []
     heap = 0
     for count, found in enumerate(_TAG.finditer(_LITERAL.sub(b"", body))):
-        closing, name, empty = found.groups()
+        closing, name, rest = found.groups()
         if name.lower() in _SELDOM_CLOSED:
             heap += -1 if closing else 1
             if heap > _LARGEST_HEAP:
@@ -112,7 +114,7 @@ def guard(body: bytes, context: Context) -> None:
             if name in stack:
                 while stack.pop() != name:
                     pass
-        elif not empty and name.lower() not in _NEVER_CLOSED:
+        elif not rest.endswith(b"/") and name.lower() not in _NEVER_CLOSED:
             stack.append(name)
             if len(stack) > context.limits.depth:
                 raise FeedTooComplexError("levels of nesting", context.limits.depth)
