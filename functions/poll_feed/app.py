@@ -26,7 +26,7 @@ from tallycast.feeds.feed import PollMessage
 from tallycast.feeds.hosts import HostSlotsTakenError
 from tallycast.feeds.poll import FeedBusyError, Outcome, PollResult
 from tallycast.feeds.queue import Delayed
-from tallycast.feeds.use_cases.poll import poll_queue, poller
+from tallycast.feeds.use_cases.poll import longest_fetch_seconds, poll_queue, poller
 from tallycast.kernel.errors import TallycastError
 from tallycast.kernel.times import utc_now
 
@@ -50,13 +50,18 @@ processor = BatchProcessor(
 
 
 @tracer.capture_method(capture_response=False)
-def poll_one(record: PollRecord) -> None:
+def poll_one(record: PollRecord, lambda_context: LambdaContext) -> None:
     """Poll one feed and report what it found."""
     message = record.body
     # The keys end with the record: the next one's lines must not bear this feed's name.
     with logger.append_context_keys(
         tenant=message.tenant, feed_id=message.feed_id, reason=message.reason
     ):
+        if lambda_context.get_remaining_time_in_millis() / 1000 < longest_fetch_seconds():
+            # A poll cut off in the middle costs a whole visibility time-out; a copy costs nothing.
+            poll_queue().send([Delayed(message)])
+            logger.info("deferred", extra={"why": "too little time left"})
+            return
         try:
             with task():
                 result = poller().poll(message)

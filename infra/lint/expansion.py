@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from infra.local.template import Tree, read
 from samtranslator.translator.transform import transform
+
+from infra.local.template import Tree, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

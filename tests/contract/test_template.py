@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cfnlint.api import ManualArgs, lint, lint_file
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from infra.lint.expansion import REGION, expanded
 
+from infra.lint.expansion import REGION, expanded
 from tests.support.template import ROOT, STAGES, Deployment, Resource, deployment
 
 QUEUE = "AWS::SQS::Queue"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tallycast.feeds.feed import Feed
     from tallycast.feeds.model import Episode, Show
 
+# DynamoDB takes items of up to 400 KB, names and keys included.
+LARGEST_DOCUMENT = 300_000
 UNDATED = "0000-00-00T00:00:00.000Z"
 
 
@@ -151,16 +153,35 @@ class ShowItem(Produced):
 
 
 def _document(value: Episode | Show) -> str:
-    """JSON of the normal form without empty fields."""
+    """JSON of the normal form without empty fields, small enough for an item.
 
-    def compact(node: object) -> object:
-        if isinstance(node, dict):
-            return {k: compact(v) for k, v in node.items() if not _is_empty(v)}
-        if isinstance(node, list | tuple):
-            return [compact(part) for part in node]
-        return to_text(node) if isinstance(node, datetime) else node
+    When it is not, its largest fields are left out, and named in `left_out`: the raw document in
+    the bucket has them.
+    """
+    facts = _compact(asdict(value))
+    sizes = {name: len(_json(part)) for name, part in facts.items()}
+    left_out: list[str] = []
+    while sum(sizes.values()) > LARGEST_DOCUMENT:
+        largest = max(sizes, key=lambda name: sizes[name])
+        left_out.append(largest)
+        del sizes[largest], facts[largest]
+    if left_out:
+        facts["left_out"] = left_out
+    return _json(facts).decode()
 
-    return json.dumps(compact(asdict(value)), ensure_ascii=False, separators=(",", ":"))
+
+def _json(value: object) -> bytes:
+    """UTF-8, with a question mark for what no encoding can carry (half a surrogate pair)."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+def _compact(value: Any) -> Any:  # noqa: ANN401 - any part of the normal form
+    if isinstance(value, dict):
+        return {name: _compact(part) for name, part in value.items() if not _is_empty(part)}
+    if isinstance(value, list | tuple):
+        return [_compact(part) for part in value]
+    return to_text(value) if isinstance(value, datetime) else value
 
 
 def _is_empty(value: object) -> bool:

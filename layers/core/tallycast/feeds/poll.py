@@ -21,7 +21,7 @@ from tallycast.feeds.fetching import FeedGoneError, FetchError, FetchRequest, Fe
 from tallycast.feeds.items import EpisodeItem, ShowItem, episode_id
 from tallycast.feeds.parsing import FeedTooComplexError, NotAFeedError
 from tallycast.feeds.reading import Reading, read
-from tallycast.feeds.store import FeedStore, canonical
+from tallycast.feeds.store import FeedStore, LeaseLostError, canonical
 from tallycast.kernel.errors import PermanentError, RetryableError, TallycastError
 from tallycast.kernel.keys import digest
 from tallycast.kernel.times import from_text, to_text
@@ -128,7 +128,10 @@ class Poller:
             raise
         if result.error is None:
             after = after.model_copy(update={"last_counts": result.counts()})
-        self.store.commit(after, lease_id=lease_id)
+        try:
+            self.store.commit(after, lease_id=lease_id)
+        except LeaseLostError:
+            return PollResult(Outcome.VOID)  # a person or a later poll decided otherwise meanwhile
         if superseded:
             self.documents.delete(superseded)
         return result

@@ -189,7 +189,8 @@ class FeedStore:
         """Write episodes whole, 25 a call; unprocessed ones are sent again by boto3."""
         if not episodes:
             return
-        with translated("write episodes"), self._table.batch_writer() as batch:
+        one_each = self._table.batch_writer(overwrite_by_pkeys=["pk", "sk"])
+        with translated("write episodes"), one_each as batch:
             for episode in episodes:
                 batch.put_item(Item=episode.to_item())
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
+from typing import TYPE_CHECKING
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -17,7 +21,10 @@ from tallycast.feeds.parsing.values import is_absolute
 from tallycast.feeds.parsing.warnings import Warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tallycast.feeds.model import ParsedFeed
+
 
 # What makes a document ill-formed rather than only wrongly labelled.
 _ILL_FORMED = frozenset(
@@ -55,6 +62,30 @@ def read_document(
 ) -> Assembled:
     """`parse`, with the position of each episode's item."""
     _refuse_swarms(body, limits)
+    with _collector_paused():
+        return _by_the_right_road(body, content_type, url, limits)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Spare the cycle collector the sight of a hundred thousand new values without a cycle.
+
+    It would look at all of them again and again while they grow: a third of the time of a feed
+    of 5000 episodes.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _by_the_right_road(
+    body: bytes, content_type: str | None, url: str | None, limits: Limits
+) -> Assembled:
     warnings = Warnings()
     body, content_type = _in_ascii_bytes(body, content_type)
     body, prolog = _from_the_feed_on(body, warnings)

@@ -51,19 +51,19 @@ def value(element: _Element, context: Context) -> Value:
 
 
 def _recipient(element: _Element, context: Context) -> ValueRecipient | None:
-    get = context.attributes(element).get
-    address = get("address")
+    attribute = context.attribute
+    address = attribute(element, "address")
     if address is None:
-        context.warnings.add("value_recipient_without_address", get("name"))
+        context.warnings.add("value_recipient_without_address", element.get("name"))
         return None
     return ValueRecipient(
         address,
-        get("type"),
-        get("name"),
-        context.number(get("split")),
-        read_flag(get("fee")) or False,
-        get("customKey"),
-        get("customValue"),
+        attribute(element, "type"),
+        attribute(element, "name"),
+        context.number(element.get("split")),
+        read_flag(element.get("fee")) or False,
+        attribute(element, "customKey"),
+        attribute(element, "customValue"),
     )
 
 

@@ -73,31 +73,32 @@ def person(element: _Element, context: Context) -> Person | None:
     if name is None:
         context.warnings.add("person_without_name")
         return None
-    found = context.attributes(element)
+    get = element.get
     return Person(
         name,
-        found.get("role", "host").lower(),
-        found.get("group", "cast").lower(),
-        context.url(found.get("href"), element),
-        context.url(found.get("img"), element),
+        (context.attribute(element, "role") or "host").lower(),
+        (context.attribute(element, "group") or "cast").lower(),
+        context.url(get("href"), element),
+        context.url(get("img"), element),
     )
 
 
 def transcript(element: _Element, context: Context) -> Transcript | None:
     """`podcast:transcript`."""
-    get = context.attributes(element).get
-    url = context.url(get("url"), element)
+    url = context.url(element.get("url"), element)
     if url is None:
         context.warnings.add("transcript_without_url")
         return None
-    return Transcript(url, get("type"), get("language"), get("rel"))
+    attribute = context.attribute
+    return Transcript(
+        url, attribute(element, "type"), attribute(element, "language"), attribute(element, "rel")
+    )
 
 
 def chapters_link(element: _Element, context: Context) -> Link | None:
     """`podcast:chapters`: the address of a chapters file."""
-    found = context.attributes(element)
-    url = context.url(found.get("url"), element)
-    return Link(url, type=found.get("type")) if url else None
+    url = context.url(element.get("url"), element)
+    return Link(url, context.attribute(element, "type")) if url else None
 
 
 def clock_seconds(text: str | None) -> float | None:
@@ -148,9 +149,8 @@ def alternate_enclosure(element: _Element, context: Context) -> AlternateEnclosu
     for child in few(element, context, "sources"):
         name = plain_name(child.tag)
         if name == "podcast:source":
-            source = context.attributes(child)
-            if uri := context.url(source.get("uri"), child):
-                sources.append(Source(uri, source.get("contentType")))
+            if uri := context.url(child.get("uri"), child):
+                sources.append(Source(uri, context.attribute(child, "contentType")))
         elif name == "podcast:integrity":
             proof = proof or context.attributes(child)
     return AlternateEnclosure(
@@ -223,7 +223,7 @@ def image(element: _Element, context: Context) -> tuple[Image, ...]:
 def txt(element: _Element, context: Context) -> Txt | None:
     """`podcast:txt`."""
     text = words(element, context, "txt")
-    return Txt(text, context.attributes(element).get("purpose")) if text else None
+    return Txt(text, context.attribute(element, "purpose")) if text else None
 
 
 def funding(element: _Element, context: Context) -> Funding | None:
@@ -269,7 +269,7 @@ def update_frequency(element: _Element, context: Context) -> UpdateFrequency:
 def block(element: _Element, context: Context) -> Block | None:
     """`podcast:block`: for everybody, or for the service named by `id`."""
     blocked = read_flag(element.text)
-    return None if blocked is None else Block(blocked, context.attributes(element).get("id"))
+    return None if blocked is None else Block(blocked, context.attribute(element, "id"))
 
 
 def uses_podping(element: _Element, _context: Context) -> bool:
@@ -279,16 +279,16 @@ def uses_podping(element: _Element, _context: Context) -> bool:
 
 def locked(element: _Element, context: Context) -> tuple[bool | None, str | None]:
     """`podcast:locked`: whether, and for whom to ask."""
-    return read_flag(element.text), context.attributes(element).get("owner")
+    return read_flag(element.text), context.attribute(element, "owner")
 
 
 def season(element: _Element, context: Context) -> tuple[int | None, str | None]:
     """`podcast:season`: number and name."""
     number = context.whole(element.text, "season_unreadable")
-    return number, context.attributes(element).get("name")
+    return number, context.attribute(element, "name")
 
 
 def episode_number(element: _Element, context: Context) -> tuple[float | None, str | None]:
     """`podcast:episode`: a decimal number, and what to show in its place."""
     number = context.number(element.text, "episode_unreadable")
-    return number, context.attributes(element).get("display")
+    return number, context.attribute(element, "display")

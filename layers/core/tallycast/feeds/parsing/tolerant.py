@@ -22,6 +22,8 @@ from tallycast.feeds.parsing.shows import CHANNEL_TABLE
 from tallycast.feeds.parsing.strict import Reading, read_item
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lxml.etree import _Element
 
     from tallycast.feeds.model import FeedFormat
@@ -100,28 +102,35 @@ def read(body: bytes, context: Context) -> Reading:
 
 def guard(body: bytes, context: Context) -> None:
     """Refuse what would keep feedparser busy: deep nesting (closing tags regarded), many tags."""
-    if body.count(b"<") > 2 * context.limits.tolerant_tags:
-        raise FeedTooComplexError("tags in an ill-formed document", context.limits.tolerant_tags)
+    allowed = context.limits.tolerant_tags
+    if body.count(b"<") > 2 * allowed:
+        raise FeedTooComplexError("tags in an ill-formed document", allowed)
+    tags = _TAG.findall(_LITERAL.sub(b"", body))
+    if len(tags) > allowed:
+        raise FeedTooComplexError("tags in an ill-formed document", allowed)
+    if _deepest(tags, context.limits.depth) > context.limits.depth:
+        raise FeedTooComplexError("levels of nesting", context.limits.depth)
+
+
+def _deepest(tags: Iterable[tuple[bytes, bytes, bytes]], enough: int) -> int:
+    """How deep tags nest, looked at no further than `enough`; unclosed HTML does not count."""
     stack: list[bytes] = []
     heap = 0
-    for count, found in enumerate(_TAG.finditer(_LITERAL.sub(b"", body))):
-        closing, name, rest = found.groups()
-        if name.lower() in _SELDOM_CLOSED:
+    for closing, written, rest in tags:
+        name = written.lower()
+        if name in _NEVER_CLOSED:
+            continue
+        if name in _SELDOM_CLOSED:
             heap += -1 if closing else 1
-            if heap > _LARGEST_HEAP:
-                raise FeedTooComplexError("levels of nesting", context.limits.depth)
-        elif closing:
-            if name in stack:
-                while stack.pop() != name:
-                    pass
-        elif not rest.endswith(b"/") and name.lower() not in _NEVER_CLOSED:
-            stack.append(name)
-            if len(stack) > context.limits.depth:
-                raise FeedTooComplexError("levels of nesting", context.limits.depth)
-        if count >= context.limits.tolerant_tags:
-            raise FeedTooComplexError(
-                "tags in an ill-formed document", context.limits.tolerant_tags
-            )
+        elif not closing:
+            if not rest.endswith(b"/"):
+                stack.append(name)
+        elif name in stack:
+            while stack.pop() != name:
+                pass
+        if len(stack) > enough or heap > _LARGEST_HEAP:
+            return enough + 1
+    return len(stack)
 
 
 def from_feedparser(body: bytes) -> Any:  # noqa: ANN401 feedparser has no types

@@ -38,3 +38,9 @@ def poller() -> Poller:
 def poll_queue() -> PollQueue:
     """Put a poll back for later."""
     return PollQueue(clients.sqs(), PollSettings.from_environment().poll_queue_url)
+
+
+@cache
+def longest_fetch_seconds() -> float:
+    """What a poll may take at its slowest: its fetch, and the reading and writing behind it."""
+    return PollSettings.from_environment().fetch_seconds + 2
