@@ -55,25 +55,28 @@ def poll_one(record: PollRecord, lambda_context: LambdaContext) -> None:
     message = record.body
     # The keys end with the record: the next one's lines must not bear this feed's name.
     with logger.append_context_keys(
-        tenant=message.tenant, feed_id=message.feed_id, reason=message.reason
+        correlation_id=message.correlation_id,
+        tenant=message.tenant,
+        feed_id=message.feed_id,
+        reason=message.reason,
     ):
         if lambda_context.get_remaining_time_in_millis() / 1000 < longest_fetch_seconds():
             # A poll cut off in the middle costs a whole visibility time-out; a copy costs nothing.
             poll_queue().send([Delayed(message)])
             logger.info("deferred", extra={"why": "too little time left"})
             return
-        try:
-            with task():
+        with task():
+            try:
                 result = poller().poll(message)
-        except (HostSlotsTakenError, FeedBusyError) as error:
-            # Waiting for one's turn is no failure: it must not count towards the dead letters.
-            poll_queue().send([Delayed(message, random.randint(10, 40))])  # noqa: S311
-            logger.info("deferred", extra={"why": error.code})
-        except TallycastError as error:
-            logger.warning("not polled", extra={"error": f"{error.code}: {error.message}"})
-            raise
-        else:
-            _report(message, result)
+            except (HostSlotsTakenError, FeedBusyError) as error:
+                # Waiting for one's turn is no failure: it does not count towards dead letters.
+                poll_queue().send([Delayed(message, random.randint(10, 40))])  # noqa: S311
+                logger.info("deferred", extra={"why": error.code})
+                return
+            except TallycastError as error:
+                logger.warning("not polled", extra={"error": f"{error.code}: {error.message}"})
+                raise
+        _report(message, result)
 
 
 def _report(message: PollMessage, result: PollResult) -> None:

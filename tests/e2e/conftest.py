@@ -97,7 +97,6 @@ def steady(
         FetchSeconds=4,
         PollTimeoutSeconds=25,
         PollVisibilitySeconds=30,
-        SlowRetrySeconds=1,
     ) as cloud:
         yield cloud
 
@@ -155,7 +154,9 @@ class Cli:
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
 
-    def __call__(self, *arguments: str, state: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str, state: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "TALLYCAST_STATE": str(state or self._tenant.cloud.folder.file),

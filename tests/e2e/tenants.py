@@ -227,9 +227,7 @@ def in_millis(moment: datetime) -> datetime:
 def message(feed: Feed, **changes: object) -> PollMessage:
     """The message that asks for the poll a feed is due for."""
     assert feed.next_poll_at is not None
-    asked = PollMessage(
-        tenant=feed.tenant, feed_id=feed.feed_id, scheduled_for=feed.next_poll_at
-    )
+    asked = PollMessage(tenant=feed.tenant, feed_id=feed.feed_id, scheduled_for=feed.next_poll_at)
     return asked.model_copy(update=changes)
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from tests.e2e.host import document
-from tests.e2e.tenants import Ledger, at_once, batch, message, send, tick
+from tests.e2e.tenants import Ledger, at_once, batch, in_millis, message, send, tick
 from tests.support.cloud import call, take, wait_until, waiting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
@@ -91,9 +91,7 @@ def test_poison_in_a_batch_fails_alone(brisk, brisk_tenant, host, poisoned):
     event = batch(POISON[0], good[0], POISON[1], POISON[2], good[1])
     answer, failed = call(brisk, "PollFeed", event)
     assert not failed, answer
-    assert answer == {
-        "batchItemFailures": [{"itemIdentifier": f"message-{n}"} for n in (0, 2, 3)]
-    }
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"message-{n}"} for n in (0, 2, 3)]}
     assert accounts(brisk_tenant, feeds) == [AFTER_FIRST] * 2
 
 
@@ -149,7 +147,9 @@ def test_the_same_stream_records_given_to_the_publisher_twice_are_told_once(
     brisk_tenant.ear.listen()
     assert dict(brisk_tenant.ear.counts()) == before
     # Records that the publisher never saw are told, once, however often they come.
-    unseen = [{**item, "episode_id": f"{item['episode_id']}x"} for item in brisk_tenant.episodes(feed)]
+    unseen = [
+        {**item, "episode_id": f"{item['episode_id']}x"} for item in brisk_tenant.episodes(feed)
+    ]
     for _ in range(2):
         answer, failed = call(brisk, "PublishChanges", inserts(unseen))
         assert not failed, answer
@@ -182,6 +182,43 @@ def inserts(items):
             for number, item in enumerate(items)
         ]
     }
+
+
+def test_a_tick_that_comes_twice_or_two_at_once_polls_each_feed_once(
+    brisk, brisk_tenant, host, settled
+):
+    feeds = registered(brisk_tenant, host, 10)
+    at = in_millis(datetime.now(UTC))
+    first = tick(brisk, at)
+    again = tick(brisk, at)
+    assert first["sent"] >= 10
+    assert again == {"sent": 0, "pages": 0, "done": True}
+    brisk_tenant.polled(feeds, feeds[0].created_at)
+    assert visits(brisk_tenant, host, feeds) == [1] * 10
+    since = changed(brisk_tenant, host, feeds)
+    at = in_millis(since + timedelta(milliseconds=1))
+    summaries = at_once(*[lambda: tick(brisk, at)] * 2)
+    assert max(summary["sent"] for summary in summaries) >= 10
+    brisk_tenant.polled(feeds, since)
+    assert accounts(brisk_tenant, feeds) == [AFTER_SECOND] * 10
+    assert visits(brisk_tenant, host, feeds) == [2] * 10
+    settled.append((brisk_tenant, feeds, [AFTER_SECOND] * 10, [2] * 10))
+
+
+def test_a_bus_that_refuses_for_a_while_is_told_later_and_once(brisk, brisk_tenant, host, settled):
+    feeds = registered(brisk_tenant, host, 5)
+    before = refused(brisk)
+    brisk.refuse("events", 60)
+    try:
+        send(brisk, *(message(feed).model_dump_json() for feed in feeds))
+        brisk_tenant.polled(feeds, feeds[0].created_at)
+        wait_until(lambda: refused(brisk) > before, 30, "a refused event")
+        assert brisk_tenant.ear.listen() == 0
+    finally:
+        brisk.refuse("events", 0)
+    assert accounts(brisk_tenant, feeds) == [AFTER_FIRST] * 5
+    assert take(brisk, brisk.outputs["FailedEventsUrl"]) == []
+    settled.append((brisk_tenant, feeds, [AFTER_FIRST] * 5, [1] * 5))
 
 
 def test_a_worker_killed_in_the_middle_of_a_poll_loses_and_repeats_nothing(
@@ -223,7 +260,7 @@ def test_a_service_that_refuses_for_a_while_loses_and_repeats_nothing(
     settled.append((brisk_tenant, feeds, [AFTER_SECOND] * 20, visits(brisk_tenant, host, feeds)))
 
 
-def refuse_for_a_while(cloud, service, calls=10):
+def refuse_for_a_while(cloud, service, calls=30):
     """Have a service refuse the functions until it did so a number of times."""
     before = refused(cloud)
     cloud.refuse(service, 60)
@@ -231,43 +268,6 @@ def refuse_for_a_while(cloud, service, calls=10):
         wait_until(lambda: refused(cloud) >= before + calls, 30, f"refusals of {service}")
     finally:
         cloud.refuse(service, 0)
-
-
-def test_a_bus_that_refuses_for_a_while_is_told_later_and_once(brisk, brisk_tenant, host, settled):
-    feeds = registered(brisk_tenant, host, 5)
-    before = refused(brisk)
-    brisk.refuse("events", 60)
-    try:
-        send(brisk, *(message(feed).model_dump_json() for feed in feeds))
-        brisk_tenant.polled(feeds, feeds[0].created_at)
-        wait_until(lambda: refused(brisk) > before, 30, "a refused event")
-        assert brisk_tenant.ear.listen() == 0
-    finally:
-        brisk.refuse("events", 0)
-    assert accounts(brisk_tenant, feeds) == [AFTER_FIRST] * 5
-    assert take(brisk, brisk.outputs["FailedEventsUrl"]) == []
-    settled.append((brisk_tenant, feeds, [AFTER_FIRST] * 5, [1] * 5))
-
-
-def test_a_tick_that_comes_twice_or_two_at_once_polls_each_feed_once(
-    brisk, brisk_tenant, host, settled
-):
-    feeds = registered(brisk_tenant, host, 10)
-    at = datetime.now(UTC)
-    first = tick(brisk, at)
-    again = tick(brisk, at)
-    assert first["sent"] >= 10
-    assert again == {"sent": 0, "pages": 0, "done": True}
-    brisk_tenant.polled(feeds, feeds[0].created_at)
-    assert visits(brisk_tenant, host, feeds) == [1] * 10
-    since = changed(brisk_tenant, host, feeds)
-    at = since + timedelta(milliseconds=1)
-    summaries = at_once(*[lambda: tick(brisk, at)] * 2)
-    assert max(summary["sent"] for summary in summaries) >= 10
-    brisk_tenant.polled(feeds, since)
-    assert accounts(brisk_tenant, feeds) == [AFTER_SECOND] * 10
-    assert visits(brisk_tenant, host, feeds) == [2] * 10
-    settled.append((brisk_tenant, feeds, [AFTER_SECOND] * 10, [2] * 10))
 
 
 def test_poison_ends_among_the_dead_letters_and_nothing_else_does(brisk, poisoned):

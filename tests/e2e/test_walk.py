@@ -139,8 +139,9 @@ def test_a_replay_reads_the_stored_document_without_a_visit_and_changes_nothing(
     visits = host.visits(path)
     due = parsed(cli("feed", "replay", feed.feed_id, "--json"))["feed"]["next_poll_at"]
     after = wait_until(
-        lambda: (found := steady_tenant.now([feed])[0]).last_polled_at > feed.last_polled_at
-        and found,
+        lambda: (
+            (found := steady_tenant.now([feed])[0]).last_polled_at > feed.last_polled_at and found
+        ),
         20,
         f"the replay of {due}",
     )
@@ -190,7 +191,11 @@ def test_what_is_refused_is_one_line_and_exit_code_2(cli, feed, url, host, tmp_p
 
 
 def test_a_wrong_usage_is_refused_without_a_traceback(cli):
-    for arguments in (("feed", "show"), ("feed", "frobnicate"), ("episodes", "list", "x", "--limit", "0")):
+    for arguments in (
+        ("feed", "show"),
+        ("feed", "frobnicate"),
+        ("episodes", "list", "x", "--limit", "0"),
+    ):
         done = cli(*arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert "Traceback" not in done.stderr

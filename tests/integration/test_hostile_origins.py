@@ -37,7 +37,6 @@ from tallycast.feeds.fetching import (
     FetchResult,
     FetchSettings,
     FetchTimeoutError,
-    HostGate,
     TlsFailedError,
     fetch,
 )
@@ -141,7 +140,6 @@ def test_a_bomb_is_never_unpacked_in_memory(origin, path):
 
 
 def test_neighbours_in_the_batch_are_unharmed(origin):
-    gate = HostGate(4)
     bad = [path for path in CASES if path.startswith(("/drip", "/endless", "/reset", "/redirect"))]
     settings = FetchSettings(allow=(origin.allow,), deadline_seconds=DEADLINE_SECONDS)
     impatient = FetchSettings(allow=(origin.allow,), deadline_seconds=SLOW_SECONDS)
@@ -152,7 +150,6 @@ def test_neighbours_in_the_batch_are_unharmed(origin):
             return fetch(
                 FetchRequest(origin.url(path)),
                 settings=settings if is_good else impatient,
-                gate=gate if is_good else None,
             ).body
         except FetchError:
             return None

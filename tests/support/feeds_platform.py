@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from tallycast.aws import clients
 from tallycast.feeds.documents import DocumentStore
@@ -42,10 +41,10 @@ class FeedsPlatform:
         self.queue = PollQueue(clients.sqs(), self.stacks.outputs["PollQueueUrl"])
         self.registry = Registry(self.store, self.queue, self.fetch, self.clock)
         self.scheduler = Scheduler(self.table, self.queue, self.clock)
+        self.slots = HostSlots(self.table, lambda: self.now.timestamp())
         self.poller = Poller(
             store=self.store,
             documents=self.documents,
-            hosts=HostSlots(self.table, lambda: self.now.timestamp()),
             fetch=self.fetch,
             clock=self.clock,
             spread=lambda: 0.0,
@@ -56,7 +55,7 @@ class FeedsPlatform:
         return self.now
 
     def fetch(self, request):
-        return partial(fetch, settings=self.settings)(request)
+        return fetch(request, settings=self.settings, gate=self.slots.slot)
 
     def add(self, path: str = "/feed.xml", **options) -> Feed:
         return self.registry.add(self.tenant, self.origin.url(path), **options)

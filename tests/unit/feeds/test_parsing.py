@@ -321,6 +321,19 @@ def test_the_servers_charset_counts_when_the_document_says_nothing():
     assert parse(body, content_type="text/xml; charset=windows-1251").show.title == "Подкаст"
 
 
+def test_comments_are_no_text():
+    feed = a_feed(
+        "<item><!-- x --><guid>1</guid><title>A &amp; <!-- x -->B</title>"
+        "<podcast:person><!-- x -->Ada<?x y?> L</podcast:person><description>a &lt;b&gt;<!-- x --></description></item>"
+    )
+    (episode,) = feed.episodes
+    assert (episode.title, episode.persons[0].name, episode.description) == (
+        "A & B",
+        "Ada L",
+        "a <b>",
+    )
+
+
 def test_an_ampersand_in_a_cdata_section_is_left_alone():
     body = b"<rss><channel><item><guid>1</guid><title>A & B</title><description><![CDATA[a &nbsp; & b]]></description></item></channel></rss>"
     assert parse(body).episodes[0].description == "a &nbsp; & b"

@@ -25,6 +25,9 @@ def episodes() -> None:
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--after", help="Go on after this `sort` value of the last episode shown.")
 @click.option("--guid", help="Only the episode with this guid.")
+@click.option(
+    "--enclosure", metavar="URL", help="Only episodes behind this enclosure, prefixes aside."
+)
 @platform_options
 def list_command(
     platform: Platform,
@@ -34,6 +37,7 @@ def list_command(
     limit: int,
     after: str | None,
     guid: str | None,
+    enclosure: str | None,
 ) -> None:
     """List the episodes of FEED_ID, newest first."""
     found = platform.run(
@@ -44,6 +48,7 @@ def list_command(
             "limit": limit,
             "after": after,
             "guid": guid,
+            "enclosure": enclosure,
         }
     )["episodes"]
     if json_wanted:

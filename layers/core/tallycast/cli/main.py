@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -28,7 +29,8 @@ cli.add_command(episodes)
 def main() -> None:
     """Run the command line; whatever goes wrong is one line on stderr and an exit code.
 
-    Exit codes: 0 done, 2 refused or wrongly used, 130 interrupted.
+    Exit codes: 0 done, 1 the reader of the output left, 2 refused or wrongly used, 130
+    interrupted.
     """
     try:
         cli(standalone_mode=False)
@@ -39,7 +41,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left; there is nobody to tell
+        # The reader of our output has left: there is nobody to tell, nor anything to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except TallycastError as error:
         click.echo(error.message, err=True)
         sys.exit(EXIT_REFUSED)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tallycast.aws.errors import translated
+from tallycast.feeds.identity import enclosure_key
 from tallycast.feeds.items import episode_id
 from tallycast.feeds.opml import Outline, read_opml, write_opml
 from tallycast.kernel import keys
@@ -68,13 +69,14 @@ class ChangeFeed(_Command):
 
 
 class ListEpisodes(_Command):
-    """List a feed's episodes, newest first, or find one by guid or enclosure key."""
+    """List a feed's episodes, newest first, or find those with a guid or behind an enclosure."""
 
     command: Literal["episodes"]
     feed_id: str
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     after: str | None = None
     guid: str | None = None
+    enclosure: str | None = None
 
 
 class ImportOpml(_Command):
@@ -143,6 +145,10 @@ class Commands:
 
     def _episodes(self, command: ListEpisodes) -> Sequence[dict[str, Any]]:
         feed = self.registry.get(command.tenant, command.feed_id)
+        if command.enclosure is not None:
+            key = enclosure_key(command.enclosure)
+            found_by_file = self.registry.store.episodes_by_enclosure(feed.tenant, key)
+            return [each.brief() for each in found_by_file if each.feed_id == feed.feed_id]
         if command.guid is None:
             return self.registry.store.episodes(
                 feed.tenant, feed.show_id, limit=command.limit, after=command.after

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from tallycast.kernel.schema import Produced
+from tallycast.kernel.times import to_text
 
 
 class FeedStatus(StrEnum):
@@ -63,7 +64,6 @@ class Feed(Produced):
     recent_episodes: tuple[datetime, ...] = ()
     ttl_minutes: int | None = None
     complete: bool = False
-    uses_podping: bool = False
     warnings: tuple[str, ...] = ()
     quality: float | None = None
 
@@ -79,3 +79,8 @@ class PollMessage(Produced):
     feed_id: str
     scheduled_for: datetime
     reason: Literal["scheduled", "requested", "replay"] = "scheduled"
+
+    @property
+    def correlation_id(self) -> str:
+        """Names this poll in every log line about it, through all copies and tries."""
+        return f"{self.feed_id}@{to_text(self.scheduled_for)}"

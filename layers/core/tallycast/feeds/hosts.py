@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from boto3.dynamodb.conditions import Attr
 
@@ -45,13 +44,12 @@ class HostSlots:
         self._seconds = seconds
 
     @contextmanager
-    def slot(self, url: str) -> Iterator[None]:
-        """Hold one of the slots of a URL's host.
+    def slot(self, host: str) -> Iterator[None]:
+        """Hold one of the slots of a host.
 
         Raises:
             HostSlotsTakenError: all are taken.
         """
-        host = urlsplit(url).hostname or ""
         now = int(self._clock())
         name, until = self._take(host, now), now + self._seconds
         try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tallycast.feeds import rhythm
 from tallycast.feeds.catalogue import Catalogue, Comparison, compare
+from tallycast.feeds.documents import DocumentStore, ObjectMissingError
 from tallycast.feeds.feed import Feed, FeedStatus, PollMessage
 from tallycast.feeds.fetching import FeedGoneError, FetchError, FetchRequest, FetchResult
 from tallycast.feeds.items import EpisodeItem, ShowItem, episode_id
@@ -28,9 +29,6 @@ from tallycast.kernel.times import from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tallycast.feeds.documents import DocumentStore
-    from tallycast.feeds.hosts import HostSlots
 
 
 class Outcome(StrEnum):
@@ -98,7 +96,6 @@ class Poller:
 
     store: FeedStore
     documents: DocumentStore
-    hosts: HostSlots
     fetch: Fetch
     clock: Callable[[], datetime]
     spread: Callable[[], float]
@@ -109,7 +106,7 @@ class Poller:
 
         Raises:
             FeedBusyError: another poll of the feed is under way.
-            HostBusyError: too many fetches are under way at the feed's host.
+            HostSlotsTakenError: too many fetches are under way at a host.
             ServiceUnavailableError: table or bucket refuse; nothing is lost, try again.
         """
         feed = self.store.get(message.tenant, message.feed_id)
@@ -141,11 +138,9 @@ class Poller:
     ) -> tuple[Feed, PollResult, str | None]:
         """The feed as this poll leaves it, the result, and the catalogue key it supersedes."""
         try:
-            if message.reason == "replay" and feed.body_hash:
-                body = self.documents.raw(feed, feed.body_hash)
-                return self._absorbed(feed, body, _kept(feed), now, whole=True)
-            with self.hosts.slot(feed.url):
-                got = self.fetch(_conditional(feed))
+            if message.reason == "replay" and (stored := self._stored(feed)) is not None:
+                return self._absorbed(feed, stored, _kept(feed), now, whole=True)
+            got = self.fetch(_conditional(feed))
             if got.kind == "not_modified" or _hash(got.body) == feed.body_hash:
                 return self._unchanged(feed, got, now)
             return self._absorbed(feed, got.body, got, now, whole=False)
@@ -153,6 +148,15 @@ class Poller:
             return self._retired(feed, error, now), PollResult(Outcome.RETIRED, error=error), None
         except FEED_FAULTS as error:
             return self._failed(feed, error, now), PollResult(Outcome.FAILED, error=error), None
+
+    def _stored(self, feed: Feed) -> bytes | None:
+        """The document as last read, if there was one and the bucket still has it."""
+        if feed.body_hash is None:
+            return None
+        try:
+            return self.documents.raw(feed, feed.body_hash)
+        except ObjectMissingError:
+            return None
 
     def _unchanged(
         self, feed: Feed, got: FetchResult, now: datetime
@@ -246,8 +250,7 @@ class Poller:
     ) -> tuple[bytes, FetchResult, Reading, str] | None:
         """Follow `itunes:new-feed-url`, once, and only to a document that reads as a feed."""
         try:
-            with self.hosts.slot(wanted):
-                got = self.fetch(FetchRequest(url=wanted))
+            got = self.fetch(FetchRequest(url=wanted))
             reading = read(
                 got.body, known, url=got.final_url, content_type=got.content_type, now=now
             )
@@ -303,7 +306,6 @@ class Poller:
         wishes = rhythm.Wishes(
             ttl=timedelta(minutes=feed.ttl_minutes) if feed.ttl_minutes else None,
             max_age=timedelta(seconds=got.max_age_seconds) if got.max_age_seconds else None,
-            uses_podping=feed.uses_podping,
             complete=feed.complete,
         )
         pause = rhythm.interval(now, feed.recent_episodes, wishes, pinned=feed.pinned)
@@ -401,7 +403,6 @@ def _described(feed: Feed, reading: Reading, catalogue: Catalogue) -> Feed:
         "recent_episodes": tuple(from_text(text) for text in reversed(dated[-rhythm.RECENT :])),
         "ttl_minutes": show.ttl_minutes,
         "complete": show.complete,
-        "uses_podping": show.uses_podping,
     }
     if reading.whole:
         facts["quality"] = reading.feed.quality

@@ -33,7 +33,6 @@ class Wishes:
 
     ttl: timedelta | None = None
     max_age: timedelta | None = None
-    uses_podping: bool = False
     complete: bool = False
 
 
@@ -67,8 +66,6 @@ def interval(
             pause = LONGEST
         elif abs(since - gap) <= gap * _NEAR:
             pause = SHORTEST
-    if wishes.uses_podping:
-        pause *= 4
     for wish in (wishes.ttl, wishes.max_age):
         if wish is not None:
             pause = max(pause, wish)

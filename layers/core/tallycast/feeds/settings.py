@@ -49,6 +49,7 @@ class RegistrySettings(Settings):
     fetch_allow_list: str = ""
     fetch_seconds: float = 20.0
     contact_url: str = CONTACT_URL
+    host_slots: int = 4
 
 
 class ManageSettings(RegistrySettings):

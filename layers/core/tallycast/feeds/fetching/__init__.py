@@ -15,7 +15,6 @@ from tallycast.feeds.fetching.errors import (
     FetchError,
     FetchTimeoutError,
     HeadersTooLargeError,
-    HostBusyError,
     NameLookupFailedError,
     NameNotFoundError,
     RedirectLoopError,
@@ -34,7 +33,6 @@ from tallycast.feeds.fetching.model import (
     PushLinks,
     Redirect,
 )
-from tallycast.feeds.fetching.politeness import HostGate
 
 __all__ = [
     "MAX_BODY_BYTES",
@@ -54,8 +52,6 @@ __all__ = [
     "FetchSettings",
     "FetchTimeoutError",
     "HeadersTooLargeError",
-    "HostBusyError",
-    "HostGate",
     "NameLookupFailedError",
     "NameNotFoundError",
     "PushLinks",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,20 +34,24 @@ from tallycast.feeds.fetching.statuses import REDIRECTS, refusal
 from tallycast.feeds.fetching.wire import exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import httpcore
 
     from tallycast.feeds.fetching.guard import Resolver
     from tallycast.feeds.fetching.model import FetchSettings
-    from tallycast.feeds.fetching.politeness import HostGate
     from tallycast.feeds.fetching.wire import Reply
+
+Gate = Callable[[str], AbstractContextManager[None]]
+"""What must be held while a host, by its name, is asked for something."""
 
 _ACCEPT = "application/rss+xml, application/atom+xml, application/xml;q=0.9, */*;q=0.5"
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _open_gate(_host: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def fetch(
@@ -56,7 +61,7 @@ def fetch(
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = _utc_now,
     resolver: Resolver = system_resolver,
-    gate: HostGate | None = None,
+    gate: Gate = _open_gate,
     network: httpcore.NetworkBackend | None = None,
 ) -> FetchResult:
     """Fetch a feed, or learn that it has not changed.
@@ -67,7 +72,7 @@ def fetch(
         clock: monotonic seconds, for the deadline.
         now: the time of day, for dates in headers.
         resolver: host and port to IP addresses, called once per hop.
-        gate: bounds how many fetches of this process are at one host; waiting counts.
+        gate: held for each hop by the name of its host: bounds how many fetches one host sees.
         network: what makes the connections, in place of plain sockets.
 
     Returns:
@@ -84,7 +89,7 @@ def fetch(
             asking = _for_this_hop(request, address)
             addresses = admitted(address, settings.allow, resolver, deadline)
             with (
-                _turn(gate, address.host, deadline),
+                gate(address.host),
                 exchange(
                     address,
                     addresses,
@@ -118,12 +123,6 @@ def fetch(
             elapsed_seconds=deadline.elapsed(),
         )
         raise
-
-
-def _turn(gate: HostGate | None, host: str, deadline: Deadline) -> AbstractContextManager[None]:
-    if gate is None:
-        return nullcontext()
-    return gate.visit(host, wait_seconds=deadline.left("waiting for its turn"))
 
 
 def _for_this_hop(request: FetchRequest, address: urls.WebAddress) -> FetchRequest:

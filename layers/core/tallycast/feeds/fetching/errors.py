@@ -83,10 +83,6 @@ class FetchTimeoutError(FetchError, RetryableError):
     """The whole fetch, or its connection, took longer than its budget."""
 
 
-class HostBusyError(FetchError, RetryableError):
-    """Too many fetches from this host at once; this one's turn did not come in time."""
-
-
 class BadResponseError(FetchError, PermanentError):
     """The answer is not HTTP."""
 

@@ -16,10 +16,18 @@ _FOUR_DOWN = etree.XPath("boolean(*/*/*/*)")
 def inner_markup(element: _Element, levels: int = 64) -> str:
     """What stands inside `element` as HTML: child elements under their local names.
 
-    No deeper than so many levels: a recovered tree may be as deep as the parser lets it.
+    No deeper than so many levels: a recovered tree may be as deep as the parser lets it. Where
+    there are only comments inside, the text is what it would be without them.
     """
+    if not any(isinstance(child.tag, str) for child in element):
+        return plain_text(element)
     inside = "".join(_markup(child, levels - 1) for child in element) if levels else ""
     return escape(element.text or "", quote=False) + inside
+
+
+def plain_text(element: _Element) -> str:
+    """The text right inside `element`, without child elements and comments."""
+    return (element.text or "") + "".join(child.tail or "" for child in element)
 
 
 def _markup(element: _Element, levels: int) -> str:

@@ -65,9 +65,8 @@ def read(body: bytes, context: Context) -> Reading:
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
+        # Comments stay in the tree, and readers pass over them: the parser is faster so.
         huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
     )
     items: list[Raw] = []
     left_out = 0

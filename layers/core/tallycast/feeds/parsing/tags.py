@@ -28,6 +28,7 @@ from tallycast.feeds.model import (
     Txt,
     UpdateFrequency,
 )
+from tallycast.feeds.parsing.markup import plain_text
 from tallycast.feeds.parsing.names import plain_name
 from tallycast.feeds.parsing.values import read_flag, read_number, read_whole, squeezed
 
@@ -41,7 +42,7 @@ _CLOCK = re.compile(r"(?:(\d{1,4}):)?(?:(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)", re
 
 def words(element: _Element, context: Context, what: str) -> str | None:
     """The element's text on one line, cut to the limit; None when there is none."""
-    text = element.text
+    text = plain_text(element) if len(element) else element.text
     if not text or not (line := squeezed(text)):
         return None
     return (

@@ -248,8 +248,6 @@ def _recover(text: bytes) -> _Element | None:
         no_network=True,
         load_dtd=False,
         huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
         encoding="utf-8",
     )
     try:

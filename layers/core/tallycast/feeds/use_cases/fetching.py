@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tallycast.aws import clients
 from tallycast.feeds.fetching import FetchSettings, fetch
+from tallycast.feeds.hosts import HostSlots
 
 if TYPE_CHECKING:
     from tallycast.feeds.poll import Fetch
@@ -13,9 +16,16 @@ if TYPE_CHECKING:
 
 
 def fetcher(settings: PollSettings | RegistrySettings) -> Fetch:
-    """Fetch within the settings' budget, with their contact address and allow-list."""
+    """Fetch within the settings' budget, and only with a slot of each host on the way."""
+    slots = HostSlots(
+        clients.table(settings.core_table),
+        time.time,
+        count=settings.host_slots,
+        seconds=int(settings.fetch_seconds) + 5,
+    )
     return partial(
         fetch,
+        gate=slots.slot,
         settings=FetchSettings(
             deadline_seconds=settings.fetch_seconds,
             contact_url=settings.contact_url,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import time
 from functools import cache, partial
 
 from tallycast.aws import clients
 from tallycast.feeds.documents import DocumentStore
-from tallycast.feeds.hosts import HostSlots
 from tallycast.feeds.poll import Poller
 from tallycast.feeds.queue import PollQueue
 from tallycast.feeds.settings import PollSettings
@@ -22,11 +20,9 @@ def poller() -> Poller:
     """Poll one feed."""
     settings = PollSettings.from_environment()
     table = clients.table(settings.core_table)
-    slot_seconds = int(settings.fetch_seconds) + 5
     return Poller(
         store=FeedStore(table),
         documents=DocumentStore(clients.s3(), settings.feeds_bucket),
-        hosts=HostSlots(table, time.time, count=settings.host_slots, seconds=slot_seconds),
         fetch=fetcher(settings),
         clock=utc_now,
         spread=partial(random.uniform, -1.0, 1.0),
