@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from infra.demo import report
 from infra.demo.ledger import Ear, Line, line, truly_published
 from infra.local.errors import LocalCloudError
 from infra.local.lifecycle import local_cloud
 from infra.local.progress import Steps
-from rich.console import Console
-
 from tallycast.cli.platform import CommandRefusedError, NoPlatformError, Platform
 from tallycast.demo.habits import Phase
 from tallycast.demo.origin import DemoOrigin

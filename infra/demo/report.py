@@ -15,9 +15,9 @@ from tallycast.demo.truth import OutcomeKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from infra.demo.ledger import Line
     from rich.console import Console
 
+    from infra.demo.ledger import Line
     from tallycast.demo.origin import DemoOrigin
     from tallycast.demo.shows import DemoShow
     from tallycast.demo.truth import Truth

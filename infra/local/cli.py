@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
+from rich.table import Table
+
 from infra.local import emulator, lifecycle, logs, ports, process, stage
 from infra.local.errors import BadRecordError, LocalCloudError, NotRunningError
 from infra.local.progress import Steps
 from infra.local.signals import undisturbed
 from infra.local.state import FOLDER, ROOT, Folder
-from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
     from infra.local.cloud import LocalCloud

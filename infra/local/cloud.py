@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ConnectionError as BotoConnectionError
+
 from infra.local import deploy, emulator, process, stage
 from infra.local.errors import (
     EmulatorDiedError,

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
+
 from infra.local.errors import DeploymentFailedError, LocalCloudError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from infra.local.package import Bundle
-    from infra.local.stage import Stage
     from mypy_boto3_cloudformation.client import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
     from mypy_boto3_s3.client import S3Client
+
+    from infra.local.package import Bundle
+    from infra.local.stage import Stage
 
 BUCKET = "tallycast-local-artifacts"
 TIMEOUT_SECONDS = 120.0

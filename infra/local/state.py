@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local.errors import BadRecordError, StartUnderWayError, StateFolderError
 from pydantic import Field, ValidationError
 
+from infra.local.errors import BadRecordError, StartUnderWayError, StateFolderError
 from tallycast.kernel.schema import Produced
 
 if TYPE_CHECKING:

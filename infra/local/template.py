@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
 from infra.local.errors import TemplateError
 
 if TYPE_CHECKING:

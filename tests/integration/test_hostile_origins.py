@@ -17,6 +17,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tallycast.feeds.fetching import (
+    FetchError,
+    FetchRequest,
+    FetchResult,
+    FetchSettings,
+    FetchTimeoutError,
+    TlsFailedError,
+    fetch,
+)
 from tests.support.hostile import (
     CASES,
     CONDITIONAL_CASES,
@@ -29,16 +39,6 @@ from tests.support.hostile import (
     HostileOrigin,
     bomb,
     feed,
-)
-
-from tallycast.feeds.fetching import (
-    FetchError,
-    FetchRequest,
-    FetchResult,
-    FetchSettings,
-    FetchTimeoutError,
-    TlsFailedError,
-    fetch,
 )
 
 if TYPE_CHECKING:

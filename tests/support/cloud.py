@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+
 from infra.local.lifecycle import local_cloud
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Origin:
     def put(self, path: str, body: bytes = b"", **options) -> None:
         self.answers[path] = Answer(body, **options)
 
-    def __enter__(self) -> Origin:
+    def __enter__(self) -> Self:
         # Ending a server waits for one such pause; the default is half a second.
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self

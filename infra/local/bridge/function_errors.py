@@ -18,9 +18,10 @@ import json
 import threading
 from typing import Any
 
-from infra.local.errors import EmulatorChangedError
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
+
+from infra.local.errors import EmulatorChangedError
 
 _INIT_FAILED = "Worker init failed: "
 _DIED = "Worker process died"

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.local.errors import EmulatorChangedError
 from ministack.services.cloudformation import provisioners
+
+from infra.local.errors import EmulatorChangedError
 
 _TYPE = "AWS::Lambda::EventSourceMapping"
 _NUMBERS = ("ParallelizationFactor", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from tests.unit.demo.reference_poller import identity
 
 from tallycast.demo.habits import Quirk
 from tallycast.demo.rss import Setting, page_count, render
 from tallycast.demo.shows import PAGE_SIZE, generate_shows
 from tallycast.demo.truth import identity_of
+from tests.unit.demo.reference_poller import identity
 
 FORMATS = ("rss", "atom", "rdf")
 QUIRKS = tuple(Quirk)

@@ -6,12 +6,12 @@ from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
-from tests.unit.demo.reference_poller import ReferencePoller
 
 from tallycast.demo.habits import Habit, Phase
 from tallycast.demo.origin import DemoOrigin, NoMorePhasesError
 from tallycast.demo.shows import generate_shows
 from tallycast.demo.truth import truth_of
+from tests.unit.demo.reference_poller import ReferencePoller
 
 pytestmark = pytest.mark.enable_socket
 

@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.demo.reference_poller import ReferencePoller
 
 from tallycast.demo.habits import Habit, Phase
 from tallycast.demo.hosts import Request, answer
@@ -13,6 +12,7 @@ from tallycast.demo.script import show_at
 from tallycast.demo.shows import generate_shows
 from tallycast.demo.truth import Identity, OutcomeKind, current_path, identity_of, truth_of
 from tallycast.feeds.identity import identify
+from tests.unit.demo.reference_poller import ReferencePoller
 
 SEEDS = st.integers(0, 2**64)
 BASE = "http://127.0.0.1:8"

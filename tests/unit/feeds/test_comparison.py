@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.shared import needs_shared, paired_feed
 
 from tallycast.feeds.comparison import diff, fingerprint
 from tallycast.feeds.model import Enclosure, Episode, ParsedFeed, Person, Show
 from tallycast.feeds.parsing import parse
+from tests.support.shared import needs_shared, paired_feed
 
 
 def an_episode(guid="one", **fields):
@@ -110,7 +110,7 @@ def test_a_fingerprint_is_the_same_in_another_process():
         "from tallycast.feeds.model import Episode, Person\n"
         "print(fingerprint(Episode('guid', 'a', title='é', persons=(Person('A'),))))"
     )
-    done = subprocess.run(  # noqa: S603 our own interpreter and code
+    done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,

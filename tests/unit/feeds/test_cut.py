@@ -1,13 +1,13 @@
 from dataclasses import replace
 
 import pytest
-from bench.feed_generator import feed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.shared import FEED_PAIRS, REAL_FEEDS, needs_shared
 
+from bench.feed_generator import feed
 from tallycast.feeds.parsing import cut, inherited_digest, parse, parse_items
 from tallycast.kernel.errors import TallycastError
+from tests.support.shared import FEED_PAIRS, REAL_FEEDS, needs_shared
 
 REAL = sorted([*REAL_FEEDS.glob("*.xml"), *FEED_PAIRS.glob("*.xml")]) if REAL_FEEDS.is_dir() else []
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.shared import FIXTURES, needs_shared
 
 from tallycast.feeds.identity import enclosure_key, identify, is_prefix_host, podcast_guid
+from tests.support.shared import FIXTURES, needs_shared
 
 WHEN = datetime(2024, 3, 14, 6, 0, tzinfo=UTC)
 

@@ -1,13 +1,13 @@
 from dataclasses import replace
 
 import pytest
-from bench.feed_generator import feed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.shared import needs_shared, real_feed
 
+from bench.feed_generator import feed
 from tallycast.feeds.parsing import FeedTooComplexError, Limits, NotAFeedError, cut, parse, tolerant
 from tallycast.kernel.errors import PermanentError, TallycastError
+from tests.support.shared import needs_shared, real_feed
 
 ITEM = "<item><guid>1</guid><title>One</title></item>"
 ENTITY_BOMB = """<!DOCTYPE rss [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">

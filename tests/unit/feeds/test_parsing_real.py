@@ -4,10 +4,10 @@ import re
 from collections import Counter
 
 import pytest
-from tests.support.shared import needs_shared, real_feed
 
 from tallycast.feeds.identity import podcast_guid
 from tallycast.feeds.parsing import parse, to_json
+from tests.support.shared import needs_shared, real_feed
 
 pytestmark = needs_shared
 

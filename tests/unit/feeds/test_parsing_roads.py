@@ -3,15 +3,15 @@
 from dataclasses import fields
 
 import pytest
-from bench.feed_generator import feed
-from tests.support.shared import FEED_PAIRS, REAL_FEEDS, needs_shared
 
+from bench.feed_generator import feed
 from tallycast.feeds.model import Episode, Show
 from tallycast.feeds.parsing import Limits, parse, tolerant
 from tallycast.feeds.parsing.assembly import assemble
 from tallycast.feeds.parsing.context import Context
 from tallycast.feeds.parsing.items import build_episode
 from tallycast.kernel.errors import TallycastError
+from tests.support.shared import FEED_PAIRS, REAL_FEEDS, needs_shared
 
 # What feedparser alone carries. It knows neither the difference of summary and description (it
 # goes by their order) nor `explicit` other than yes and clean, nor numbers in podcast: tags.

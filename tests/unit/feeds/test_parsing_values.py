@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tallycast.feeds.parsing.dates import read_date
 from tallycast.feeds.parsing.values import read_duration, read_flag, read_number, read_whole
 
-EARLIEST = datetime(1990, 1, 1)  # noqa: DTZ001 hypothesis adds the zone later
-LATEST = datetime(2099, 1, 1)  # noqa: DTZ001 as above
+EARLIEST = datetime(1990, 1, 1)
+LATEST = datetime(2099, 1, 1)
 
 
 @pytest.mark.parametrize(

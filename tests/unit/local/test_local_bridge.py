@@ -6,10 +6,11 @@ import asyncio
 import json
 
 import pytest
+from ministack.core import iam_actions
+
 from infra.local import bridge
 from infra.local.bridge import alarms, batch_actions, faults, numbers, schedules
 from infra.local.errors import EmulatorVersionError
-from ministack.core import iam_actions
 
 EVENT = {
     "EventId": "id-1",

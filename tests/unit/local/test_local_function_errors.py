@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from ministack.core import lambda_runtime
+
 from infra.local.bridge import function_errors
 from infra.local.errors import EmulatorChangedError
-from ministack.core import lambda_runtime
 
 HANDLERS = """
 class StalePageError(Exception):
@@ -36,7 +37,7 @@ def worker(tmp_path):
 
     def start(source, handler="handler"):
         (tmp_path / "app.py").write_text(source)
-        child = subprocess.Popen(  # noqa: S603 (this very Python)
+        child = subprocess.Popen(
             [sys.executable, "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from infra.local import __main__ as entry
 from infra.local import bridge, cli, emulator, lifecycle, ports, process, stage
 from infra.local.errors import (
@@ -96,7 +97,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it():
         "sys.argv = ['infra.local', 'status']\n"
         "from infra.local.__main__ import main; main()"
     )
-    done = subprocess.run(  # noqa: S603 (this very Python)
+    done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
@@ -211,7 +212,7 @@ def test_another_emulator_than_the_pinned_one_is_refused(folder, monkeypatch):
 
 
 def fake_child(program):
-    return subprocess.Popen([sys.executable, "-c", program], start_new_session=True)  # noqa: S603 (this very Python)
+    return subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
 
 
 def test_an_emulator_that_ends_while_starting_is_shown_with_its_last_words(folder):

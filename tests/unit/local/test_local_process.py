@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+
 from infra.local import process
 
 FAMILY = """
@@ -26,7 +27,7 @@ def family():
     started = []
 
     def start(*arguments):
-        leader = subprocess.Popen(  # noqa: S603 (this very Python)
+        leader = subprocess.Popen(
             [sys.executable, "-c", FAMILY, process.MODULE, *arguments],
             stdout=subprocess.PIPE,
             start_new_session=True,

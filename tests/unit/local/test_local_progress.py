@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from infra.local.progress import Silent, Steps
 from rich.console import Console
+
+from infra.local.progress import Silent, Steps
 
 
 class Clock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from infra.local.bridge.streams import FOREVER, Step, after, first_failure, how_many
 
 

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from infra.local import archive, stage
 from infra.local.errors import TemplateError
 from infra.local.package import package

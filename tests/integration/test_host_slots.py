@@ -1,0 +1,74 @@
+"""So many fetches at one host over all workers, and never more."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tallycast.feeds.hosts import HostSlots, HostSlotsTakenError
+
+
+@pytest.fixture
+def clock():
+    return [1_000_000.0]
+
+
+def slots(platform, clock, count=2):
+    return HostSlots(platform.table, lambda: clock[0], count=count, seconds=30)
+
+
+def test_a_host_with_all_slots_taken_lets_nobody_in_until_one_is_given_back(platform, clock):
+    room = slots(platform, clock)
+    with room.slot("a.example"), room.slot("a.example"):
+        with pytest.raises(HostSlotsTakenError), room.slot("a.example"):
+            pass
+        with room.slot("b.example"):
+            pass
+    with room.slot("a.example"), room.slot("A.example"):
+        pass
+
+
+def test_a_slot_whose_worker_died_frees_itself(platform, clock):
+    dead = [slots(platform, clock).slot("a.example") for _ in range(2)]
+    for each in dead:
+        each.__enter__()
+    room = slots(platform, clock)
+    clock[0] += 31
+    with room.slot("a.example"):
+        pass
+
+
+def test_a_late_worker_does_not_give_back_the_slot_of_another(platform, clock):
+    room = slots(platform, clock, count=1)
+    late = room.slot("a.example")
+    late.__enter__()
+    clock[0] += 31
+    with room.slot("a.example"):
+        late.__exit__(None, None, None)
+        with pytest.raises(HostSlotsTakenError), room.slot("a.example"):
+            pass
+
+
+def test_a_fetch_that_fails_gives_its_slot_back(platform, clock):
+    room = slots(platform, clock, count=1)
+    with pytest.raises(ValueError), room.slot("a.example"):
+        raise ValueError
+    with room.slot("a.example"):
+        pass
+
+
+def test_many_at_once_never_hold_more_than_the_slots(platform, clock):
+    room = slots(platform, clock, count=3)
+    held = []
+
+    def visit(_):
+        try:
+            context = room.slot("a.example")
+            context.__enter__()
+        except HostSlotsTakenError:
+            return False
+        held.append(context)
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(visit, range(12))) == 3
+    assert len(held) == 3
