@@ -225,6 +225,12 @@ def an_episode_is_found_by_its_guid(scene):
     assert (episode["guid"], episode["title"]) == ("guid-1", "Episode 1")
 
 
+@outcome("manage_feeds/episode_by_enclosure")
+def an_episode_is_found_by_its_file(scene):
+    [episode] = ran(scene, "manage_feeds/episode_by_enclosure", polled=True)["episodes"]
+    assert episode["guid"] == "guid-2"
+
+
 @outcome("manage_feeds/import")
 def an_import_is_started_on_a_list_in_the_bucket(scene):
     answer = ran(scene, "manage_feeds/import", registered=False)

@@ -46,8 +46,11 @@ class Grant:
         return (
             fnmatch.fnmatchcase(call.action, self.action)
             and fnmatch.fnmatchcase(call.resource, self.resource)
-            and (self.leading_keys is None or call.keys <= self.leading_keys)
+            and (self.leading_keys is None or all(map(self._is_led_by, call.keys)))
         )
+
+    def _is_led_by(self, key: str) -> bool:
+        return any(fnmatch.fnmatchcase(key, pattern) for pattern in self.leading_keys or ())
 
 
 def grants_of(role: Mapping[str, Any]) -> list[Grant]:
@@ -66,7 +69,8 @@ def _leading_keys(statement: Mapping[str, Any]) -> frozenset[str] | None:
     if condition is None:
         return None
     [(operator, values)] = condition.items()
-    assert (operator, list(values)) == ("ForAllValues:StringEquals", ["dynamodb:LeadingKeys"])
+    assert operator in {"ForAllValues:StringEquals", "ForAllValues:StringLike"}
+    assert list(values) == ["dynamodb:LeadingKeys"]
     return frozenset(values["dynamodb:LeadingKeys"])
 
 

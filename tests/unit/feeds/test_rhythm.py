@@ -95,4 +95,4 @@ def test_the_next_poll_is_on_the_grid_ahead_and_never_before_retry_after(
     if retry_after is not None:
         assert chosen - now >= min(retry_after, LONGEST_RETRY_AFTER)
     else:
-        assert chosen - now <= max(pause * 1.1, TICK) + TICK
+        assert chosen - now <= min(max(pause * 1.1, TICK), LONGEST) + TICK

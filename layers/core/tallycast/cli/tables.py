@@ -80,15 +80,15 @@ def diff(found: FeedDiff) -> None:
 
 def feeds(found: Sequence[dict[str, Any]]) -> None:
     """The registry."""
-    table = _table("feed", "status", "episodes", "last poll", "next poll", "failures", "title")
+    table = _table("feed", "status", "episodes", "last poll", "next poll (UTC)", "title")
     for one in found:
+        last = one.get("last_outcome") or "-"
         table.add_row(
             one["feed_id"],
             one["status"],
             str(one["episodes"]),
-            one.get("last_outcome") or "-",
-            _minute(one.get("next_poll_at")),
-            str(one["failures"]),
+            f"{last} ({one['failures']})" if one["failures"] else last,
+            _minute(one.get("next_poll_at"))[5:] or "-",
             plain(one.get("title") or one["url"], 40),
         )
     Console(highlight=False).print(table)

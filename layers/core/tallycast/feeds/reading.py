@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tallycast.feeds.catalogue import Catalogue, Head, ReadEpisode, identity_of
-from tallycast.feeds.parsing import cut, inherited_digest, parse, parse_items
+from tallycast.feeds.parsing import NotAFeedError, cut, inherited_digest, parse, parse_items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,26 @@ def read(
         FeedTooComplexError: it is nested beyond all reason.
     """
     pieces = cut(body)
-    if pieces is None:
-        return _whole(parse(body, content_type=content_type, url=url), [], None)
+    if pieces is not None:
+        try:
+            return _read_pieces(
+                pieces, body, known, url=url, content_type=content_type, now=now, whole=whole
+            )
+        except NotAFeedError:
+            pass  # without its items an ill-formed document says too little: read all of it
+    return _whole(parse(body, content_type=content_type, url=url), [], None)
+
+
+def _read_pieces(
+    pieces: CutDocument,
+    body: bytes,
+    known: Catalogue,
+    *,
+    url: str,
+    content_type: str | None,
+    now: datetime,
+    whole: bool,
+) -> Reading:
     digests = [each.hex() for each in pieces.digests]
     digest = pieces.head_digest.hex()
     if known.head is not None and known.head.digest == digest:

@@ -101,7 +101,8 @@ def next_poll(
             together drift apart.
         retry_after: what the host asked for; obeyed up to seven days, never undercut.
     """
-    jittered = pause if pause <= SHORTEST else pause * (1 + _JITTER * max(-1.0, min(1.0, spread)))
+    stretched = pause * (1 + _JITTER * max(-1.0, min(1.0, spread)))
+    jittered = pause if pause <= SHORTEST else clamp(stretched)
     chosen = max(on_grid(now + jittered), grid_from(now + TICK / 2))
     if retry_after is not None:
         chosen = max(chosen, grid_from(now + min(retry_after, LONGEST_RETRY_AFTER)))
