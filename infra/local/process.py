@@ -18,6 +18,7 @@ MODULE = "infra.local.ministack"
 """The module MiniStack is started through; its name in a command line says the process is ours."""
 
 PATIENCE_SECONDS = 20.0
+_KILLED_SECONDS = 5.0
 """How long MiniStack may take to save its state before it is killed."""
 
 _PROC = Path("/proc")
@@ -102,6 +103,13 @@ def _gone_within(pid: int, seconds: float) -> bool:
     return False
 
 
+def _emptied_within(group: int, seconds: float) -> None:
+    """Wait for killed workers: a kill is a request, and the system takes its moment."""
+    end = time.monotonic() + seconds
+    while members(group) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def stop(pid: int, *, patience: float = PATIENCE_SECONDS) -> bool:
     """End MiniStack and every process of its group; the caller has checked that it is ours.
 
@@ -114,7 +122,8 @@ def stop(pid: int, *, patience: float = PATIENCE_SECONDS) -> bool:
         os.kill(pid, signal.SIGTERM)
     ended = _gone_within(pid, patience)
     end_group(pid)
-    _gone_within(pid, 2.0)
+    _gone_within(pid, _KILLED_SECONDS)
+    _emptied_within(pid, _KILLED_SECONDS)
     return ended
 
 

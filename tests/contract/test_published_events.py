@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from jsonschema import Draft202012Validator
 
 from infra.lint import schemas
 from tallycast.feeds.events import EVENTS, SOURCE
 from tests.support.scene import cases
+from tests.support.template import deployment
 from tests.support.told import ear
 
 TOLD = [case for case in cases() if case.startswith("publish_changes/")]
@@ -37,8 +39,6 @@ def test_what_is_put_on_the_bus_validates_against_its_schema(scene):
 
 def test_a_poll_of_a_real_feed_tells_what_validates(scene):
     """From the write to the wire: the item as stored, as the stream carries it."""
-    from boto3.dynamodb.types import TypeSerializer
-
     scene.register()
     scene.run("poll_feed/batch_with_poison")
     record = scene.event("publish_changes/episode_published")["Records"][0]
@@ -54,6 +54,46 @@ def test_a_poll_of_a_real_feed_tells_what_validates(scene):
     for event in events:
         assert event["detail"]["discovery"] == "import"
         assert list(written("EpisodePublished").iter_errors(event["detail"])) == []
+
+
+def passes(pattern, record) -> bool:
+    """Whether an event-source filter lets a record through: a list names the values allowed."""
+    if isinstance(pattern, list):
+        return record in pattern
+    return isinstance(record, dict) and all(
+        passes(inner, record.get(name)) for name, inner in pattern.items()
+    )
+
+
+def stream_filter():
+    [mapping] = [
+        mapping.properties
+        for mapping in deployment().of_type("AWS::Lambda::EventSourceMapping")
+        if "StartingPosition" in mapping.properties
+    ]
+    [only] = mapping["FilterCriteria"]["Filters"]
+    return json.loads(only["Pattern"])
+
+
+def test_the_streams_filter_lets_through_whatever_may_be_told(scene):
+    """What a filter drops nobody ever sees: it must know the kinds of items as they are written."""
+    pattern = stream_filter()
+    for case in TOLD:
+        for record in scene.event(case)["Records"]:
+            assert passes(pattern, record) == (record["eventName"] != "REMOVE"), case
+
+
+def test_the_streams_filter_drops_what_is_never_told(scene):
+    scene.register()
+    scene.run("schedule_polls/tick")
+    scene.run("poll_feed/batch_with_poison")
+    pattern, kinds = stream_filter(), {}
+    for item in scene.platform.table.scan()["Items"]:
+        kind = item.get("kind", "host slots")
+        image = {"kind": {"S": item["kind"]}} if "kind" in item else {}
+        kinds[kind] = passes(pattern, {"eventName": "INSERT", "dynamodb": {"NewImage": image}})
+    assert {kind for kind, told in kinds.items() if told} == {"episode", "feed"}
+    assert {"show", "claim", "tick"} <= {kind for kind, told in kinds.items() if not told}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)

@@ -157,6 +157,7 @@ def test_a_log_line_says_whose_it_is(written):
         (TENANT, FEED),
         (TENANT, OTHER),
     }
+    assert len({line["correlation_id"] for line in polled}) == len(polled)
     [refused] = [line for line in written["manage_feeds"] if line.get("message") == "refused"]
     assert refused["error"].startswith("BadCommandError: ")
 
@@ -202,7 +203,7 @@ def test_a_traced_poll_sends_a_segment_for_its_work_and_for_each_feed():
             "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
             "POWERTOOLS_SERVICE_NAME": "poll_feed",
         }
-        ran = subprocess.run(  # noqa: S603  (this interpreter, on the text above)
+        ran = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", _TRACED],
             env=environment,
             cwd=ROOT,

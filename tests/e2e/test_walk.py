@@ -79,8 +79,7 @@ def test_a_feed_is_added_shown_and_listed(cli, feed, url):
     for command in (("feed", "list"), ("feed", "show", feed.feed_id)):
         done = cli(*command)
         assert (done.returncode, done.stderr) == (0, "")
-        assert feed.feed_id in done.stdout
-        assert "Three of a kind" in done.stdout
+        assert feed.feed_id in done.stdout, "an id that is cut cannot be given to the next command"
 
 
 def test_episodes_are_listed_newest_first_page_by_page_and_by_guid(cli, feed):
