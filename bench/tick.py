@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tallycast.feeds.feed import Feed, PollMessage
+from tallycast.feeds.items import feed_item
 from tallycast.feeds.queue import PollQueue
-from tallycast.feeds.store import _feed_item
 from tallycast.feeds.tick import Scheduler
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class CountingSqs:
 
 def indexed(feed: Feed) -> dict:
     """A feed's entry in the due-index: the keys, and what the index includes."""
-    item = _feed_item(feed)
+    item = feed_item(feed)
     return {name: item[name] for name in ("pk", "sk", "due_shard", "due_at", *INCLUDED)}
 
 

@@ -24,7 +24,8 @@ from tallycast.aws.observability import (
 from tallycast.aws.tasks import task
 from tallycast.feeds.feed import PollMessage
 from tallycast.feeds.hosts import HostSlotsTakenError
-from tallycast.feeds.poll import FeedBusyError, Outcome, PollResult
+from tallycast.feeds.outcome import Outcome, PollResult
+from tallycast.feeds.poll import FeedBusyError
 from tallycast.feeds.queue import Delayed
 from tallycast.feeds.use_cases.poll import longest_fetch_seconds, poll_queue, poller
 from tallycast.kernel.errors import TallycastError

@@ -16,7 +16,6 @@ from tallycast.feeds.settings import (
     TickSettings,
 )
 from tests.support.functions import FUNCTIONS, function
-from tests.support.scene import scene
 from tests.support.template import ROOT, STAGES, deployment
 
 # Which settings each function's use cases read.
@@ -34,6 +33,8 @@ NEVER = ("pandas", "pyarrow", "weasyprint", "chalice", "duckdb", "rich", "click"
 OURS_NEVER = ("tallycast.cli", "tallycast.demo")
 # Without these a feed cannot be fetched or read; the others must start without them.
 READING = {"poll_feed", "manage_feeds", "import_feed"}
+
+pytestmark = pytest.mark.xdist_group("functions")  # what each imports is found out once
 
 _IMPORT = """
 import importlib.metadata, json, re, sys
@@ -95,9 +96,11 @@ def test_a_function_is_named_after_its_folder_everywhere():
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_handler_is_documented_and_resolves(name):
-    with scene() as stage, function(name, stage.environments[name]) as made:
+    told = deployment().functions[name].properties["Environment"]["Variables"]
+    with function(name, {key: str(value) for key, value in told.items()}) as made:
         assert callable(made.module.lambda_handler)
         assert made.module.__doc__
+        assert made.module.lambda_handler.__doc__
 
 
 @pytest.mark.parametrize("stage", STAGES)

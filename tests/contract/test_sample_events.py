@@ -8,7 +8,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from tallycast.feeds.feed import FeedStatus
 from tallycast.feeds.items import EpisodeItem
-from tallycast.feeds.store import _feed, _feed_item
+from tallycast.feeds.items import feed_item, feed_of
 from tests.support.functions import FUNCTIONS
 from tests.support.scene import DAILY, EVENTS, FEED, OTHER, TENANT, WEEKLY, cases
 from tests.support.told import ear
@@ -304,7 +304,7 @@ def test_the_records_of_the_sample_stream_are_items_as_they_are_stored():
 def as_stored(image):
     """The item that the store would write for the same feed or episode."""
     if image["kind"] == "feed":
-        return _feed_item(_feed(image))
+        return feed_item(feed_of(image))
     again = EpisodeItem.from_item(image).to_item()
     assert json.loads(again.pop("brief")) == json.loads(image["brief"])
     return {**again, "brief": image["brief"]}

@@ -10,6 +10,7 @@ import tallycast
 from infra.local.template import read
 from tallycast.aws.errors import ServiceUnavailableError
 from tallycast.feeds.fetching import FetchError
+from tallycast.feeds.hosts import HostSlotsTakenError
 from tallycast.feeds.registry import FeedBeingChangedError
 from tallycast.kernel.errors import PermanentError, RetryableError, TallycastError
 from tests.support.template import ROOT, deployment
@@ -21,8 +22,9 @@ LAMBDA_TROUBLES = {
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
 }
-# What registering a feed can meet that may pass: the host's troubles, AWS's, and a collision.
-MAY_PASS = (FetchError, ServiceUnavailableError, FeedBeingChangedError)
+# What registering a feed can meet that may pass: the host's troubles, its other guests, AWS's
+# troubles, and a collision.
+MAY_PASS = (FetchError, HostSlotsTakenError, ServiceUnavailableError, FeedBeingChangedError)
 
 
 def our_errors() -> dict[str, type[TallycastError]]:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from infra.local.lifecycle import local_cloud
+from tallycast.demo.origin import DemoOrigin
+from tallycast.demo.shows import generate_shows
 from tests.e2e.host import Host
 from tests.e2e.tenants import Tenant
 from tests.support.hostile import HostileOrigin
-
-from tallycast.demo.origin import DemoOrigin
-from tallycast.demo.shows import generate_shows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +174,7 @@ class Cli:
             "TALLYCAST_STATE": str(state or self._tenant.cloud.folder.file),
             "TALLYCAST_TENANT": self._tenant.name,
         }
-        return subprocess.run(  # noqa: S603 - the console script of this very environment
+        return subprocess.run(
             [str(Path(sys.executable).with_name("tallycast")), *arguments],
             capture_output=True,
             text=True,

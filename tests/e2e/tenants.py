@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +11,15 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Key
-from infra.demo.ledger import Ear
-from tests.support.cloud import call, wait_until
 
+from infra.demo.ledger import Ear
 from tallycast.feeds.feed import Feed, FeedStatus, PollMessage
 from tallycast.feeds.items import EpisodeItem
 from tallycast.feeds.store import FeedStore
 from tallycast.kernel import keys
 from tallycast.kernel.ids import new_id
 from tallycast.kernel.times import to_text
+from tests.support.cloud import call, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +66,7 @@ class Tenant:
         event = {"command": command, "tenant": self.name, **arguments}
         answer, failed = call(self.cloud, "ManageFeeds", event)
         assert not failed, answer
-        return answer
+        return dict(answer)
 
     def add(self, url: str) -> Feed:
         """Register a feed as a person does; its first poll is under way then."""
@@ -286,8 +285,3 @@ def at_once(*calls: Any) -> list[Any]:
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
-
-
-def shown(value: object) -> str:
-    """A value as one line of JSON, for messages that are no poll messages."""
-    return json.dumps(value)

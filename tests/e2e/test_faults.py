@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
+
 from tests.e2e.host import document
 from tests.e2e.tenants import Ledger, at_once, batch, in_millis, message, send, tick
 from tests.support.cloud import call, take, wait_until, waiting

@@ -6,6 +6,7 @@ import json
 from xml.sax.saxutils import quoteattr
 
 import pytest
+
 from tests.e2e.host import Reply, document
 from tests.support.cloud import wait_until
 
@@ -56,7 +57,6 @@ def imported(cli, steady, steady_tenant, host, dead_address, tmp_path):
     )
     assert execution["status"] == "SUCCEEDED", execution
     feeds = json.loads(execution["output"])["feeds"]
-    print(json.dumps(feeds, indent=1))
     return urls, dict(zip(urls, feeds, strict=True))
 
 

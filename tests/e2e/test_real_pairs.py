@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.support.shared import REAL_FEEDS, needs_shared, paired_feed, real_feed
 
 from tallycast.feeds.parsing import parse
+from tests.support.shared import REAL_FEEDS, needs_shared, paired_feed, real_feed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, needs_shared]
 

@@ -8,13 +8,13 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+
 from infra.demo import report
 from infra.demo.play import Demo
 from infra.local.progress import Silent
+from tallycast.demo.truth import truth_of
 from tests.e2e.host import document
 from tests.support.cloud import wait_until
-
-from tallycast.demo.truth import truth_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tallycast.aws.bus import EventBus, OutgoingEvent
 from tallycast.aws.errors import ServiceUnavailableError
@@ -75,3 +76,29 @@ def test_nothing_to_say_makes_no_call(memory):
     bus = Bus()
     assert EventBus(bus, "bus", memory).put([]) == 0
     assert bus.calls == 0
+
+
+class Forgetful:
+    """A memory that can be read, and refuses to be written while it is told to."""
+
+    def __init__(self, table):
+        self._table, self.refuses = table, True
+        self.name, self.meta = table.name, table.meta
+
+    def batch_writer(self):
+        if self.refuses:
+            answer = {"ResponseMetadata": {"HTTPStatusCode": 500}, "Error": {"Code": "Internal"}}
+            raise ClientError(answer, "BatchWriteItem")
+        return self._table.batch_writer()
+
+
+def test_what_the_bus_took_while_the_memory_refused_is_not_put_again(memory):
+    bus, forgetful = Bus(), Forgetful(memory)
+    room = EventBus(bus, "bus", forgetful)
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailableError):
+            room.put(events(range(25)))
+    forgetful.refuses = False
+    assert room.put(events(range(25))) == 15
+    assert bus.taken == list(range(25))
+    assert EventBus(bus, "bus", memory).put(events(range(25))) == 0

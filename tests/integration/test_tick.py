@@ -8,8 +8,8 @@ import pytest
 from tallycast.aws import clients
 from tallycast.aws.errors import ServiceUnavailableError
 from tallycast.feeds.feed import Feed, FeedStatus, PollMessage
+from tallycast.feeds.items import feed_item
 from tallycast.feeds.queue import Delayed, PollQueue
-from tallycast.feeds.store import _feed_item
 from tallycast.feeds.tick import Scheduler
 
 NOON = datetime(2026, 11, 22, 12, 15, tzinfo=UTC)  # no full hour: no sweep
@@ -34,7 +34,7 @@ def a_message(number) -> Delayed:
 def put(platform, feeds):
     with platform.table.batch_writer() as batch:
         for feed in feeds:
-            batch.put_item(Item=_feed_item(feed))
+            batch.put_item(Item=feed_item(feed))
 
 
 def ids(messages):

@@ -12,7 +12,8 @@ from tallycast.feeds.documents import DocumentStore
 from tallycast.feeds.feed import Feed, PollMessage
 from tallycast.feeds.fetching import FetchSettings, fetch
 from tallycast.feeds.hosts import HostSlots
-from tallycast.feeds.poll import Poller, PollResult
+from tallycast.feeds.outcome import PollResult
+from tallycast.feeds.poll import Poller
 from tallycast.feeds.queue import PollQueue
 from tallycast.feeds.registry import Registry
 from tallycast.feeds.store import FeedStore

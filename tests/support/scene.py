@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import boto3
 from botocore.loaders import JSONFileLoader
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tallycast.feeds.feed import Feed
 from tests.support.feeds_platform import FeedsPlatform, feeds_platform
@@ -34,6 +35,8 @@ DAILY, WEEKLY = "/daily.xml", "/weekly.xml"
 
 # Every scene has a session of its own, and botocore would read its big models anew for each.
 _read_model = cache(JSONFileLoader().load_file)
+# moto makes a real RSA key for a table's encryption, and nobody ever uses it.
+_private_key = cache(rsa.generate_private_key)
 
 
 def cases() -> list[str]:
@@ -95,7 +98,8 @@ class Scene:
 def scene() -> Iterator[Scene]:
     """A fresh scene, with a state machine for imports to start."""
     remembering = patch.object(JSONFileLoader, "load_file", lambda _, path: _read_model(path))
-    with remembering, feeds_platform() as platform:
+    same_key = patch.object(rsa, "generate_private_key", _private_key)
+    with remembering, same_key, feeds_platform() as platform:
         made = Scene(platform)
         arn = made.environments["manage_feeds"]["IMPORT_STATE_MACHINE"]
         boto3.client("stepfunctions").create_state_machine(

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from tallycast.feeds.changes import events_of
 from tallycast.feeds.events import EpisodeChanged, EpisodePublished, FeedMoved, FeedRetired
 from tallycast.feeds.feed import Feed, FeedStatus
-from tallycast.feeds.items import EpisodeItem
+from tallycast.feeds.items import EpisodeItem, feed_item
 from tallycast.feeds.model import Enclosure, Episode
-from tallycast.feeds.store import _feed_item
 
 AT = "2026-11-22T12:00:00+00:00"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -82,8 +81,8 @@ def test_marking_an_episode_gone_tells_nothing():
 
 
 def test_a_feed_with_another_address_has_moved():
-    old = _feed_item(a_feed())
-    new = _feed_item(a_feed(url="https://b.example/feed"))
+    old = feed_item(a_feed())
+    new = feed_item(a_feed(url="https://b.example/feed"))
     [event] = events_of(old, new, at=AT)
     assert isinstance(event, FeedMoved)
     assert (event.old_url, event.new_url) == ("https://a.example/feed", "https://b.example/feed")
@@ -91,7 +90,7 @@ def test_a_feed_with_another_address_has_moved():
 
 def test_a_retired_feed_is_told_once_and_a_paused_one_never():
     active, retired, paused = (
-        _feed_item(a_feed(status=status, note="gone for good"))
+        feed_item(a_feed(status=status, note="gone for good"))
         for status in (FeedStatus.ACTIVE, FeedStatus.RETIRED, FeedStatus.PAUSED)
     )
     [event] = events_of(active, retired, at=AT)
@@ -102,8 +101,8 @@ def test_a_retired_feed_is_told_once_and_a_paused_one_never():
 
 
 def test_additions_polls_deletions_and_other_items_tell_nothing():
-    feed = _feed_item(a_feed())
+    feed = feed_item(a_feed())
     assert events_of(None, feed, at=AT) == []
-    assert events_of(feed, _feed_item(a_feed(failures=3)), at=AT) == []
+    assert events_of(feed, feed_item(a_feed(failures=3)), at=AT) == []
     assert events_of(an_item(), None, at=AT) == []
     assert events_of(None, {"kind": "claim", "pk": "x"}, at=AT) == []

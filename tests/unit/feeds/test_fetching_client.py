@@ -1,7 +1,5 @@
 """A whole fetch over scripted connections: redirects, validators, pinning, the deadline."""
 
-# ruff: noqa: ARG002 - the fakes keep the signatures of what they stand for
-
 from __future__ import annotations
 
 import socket

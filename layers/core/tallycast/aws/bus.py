@@ -33,21 +33,26 @@ class OutgoingEvent:
 class EventBus:
     """Puts events on one bus and remembers which were put, so that redelivery tells nothing twice.
 
-    An event is remembered after the bus has taken it. Should the process die between the two,
-    the event is put again with the same `event_id`: consumers see at-least-once at its thinnest.
+    An event is remembered after the bus has taken it. While the memory refuses, this object
+    itself remembers, as the process outlives a batch that failed. Should the process die between
+    the two, the event is put again with the same `event_id`: consumers see at-least-once at its
+    thinnest.
     """
 
     def __init__(self, client: EventBridgeClient, name: str, memory: Table) -> None:
         self._client = client
         self._name = name
         self._memory = memory
+        self._unremembered: set[str] = set()  # ids of events that the bus has taken
 
     def put(self, events: Sequence[OutgoingEvent]) -> int:
         """Put those events that were not put before, in order; returns how many that were.
 
         Raises:
-            ServiceUnavailableError: the bus took only some; those are remembered.
+            ServiceUnavailableError: the bus took only some, or the memory refuses; what was taken
+                is not put again.
         """
+        self._remember(())
         fresh = list({e.event_id: e for e in events}.values())
         known = self._known([event.event_id for event in fresh])
         fresh = [event for event in fresh if event.event_id not in known]
@@ -92,11 +97,16 @@ class EventBus:
                 asked = answer.get("UnprocessedKeys") or {}
         return known
 
-    def _remember(self, events: Sequence[OutgoingEvent]) -> None:
+    def _remember(self, taken: Sequence[OutgoingEvent]) -> None:
+        """Remember what the bus has taken now, and what could not be remembered before."""
+        self._unremembered.update(event.event_id for event in taken)
+        if not self._unremembered:
+            return
         expires = int(utc_now().timestamp()) + _REMEMBERED_SECONDS
         with translated("remember events"), self._memory.batch_writer() as batch:
-            for event in events:
-                batch.put_item(Item={"id": _memory_id(event.event_id), "expiration": expires})
+            for event_id in self._unremembered:
+                batch.put_item(Item={"id": _memory_id(event_id), "expiration": expires})
+        self._unremembered.clear()
 
 
 def _memory_id(event_id: str) -> str:

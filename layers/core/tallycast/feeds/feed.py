@@ -27,7 +27,8 @@ class Feed(Produced):
     `addresses` are those it is known by (as added, as redirected, as moved): no other feed of the
     tenant may have one of them. `quality` is the data-quality score (0 to 100) of the last whole
     reading, `interval_seconds` the pause the rhythm asked for, `failures` the number of polls in
-    a row that failed. `last_counts` says what the last good poll found;
+    a row that failed. `move_pending` says that the document names a new address which did not
+    answer with a feed yet. `last_counts` says what the last good poll found;
     `recent_episodes` are the latest publishing times, which tell the rhythm.
     """
 
@@ -47,6 +48,7 @@ class Feed(Produced):
     last_modified: str | None = None
     validators_url: str | None = None
     body_hash: str | None = None
+    move_pending: bool = False
     catalogue_key: str | None = None
 
     next_poll_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""How shows and episodes lie in the `core` table. An item model is never an API reply."""
+"""How feeds, shows and episodes lie in the `core` table. An item model is never an API reply."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
+from tallycast.feeds.feed import Feed, FeedStatus
 from tallycast.feeds.identity import enclosure_key
 from tallycast.kernel import keys
 from tallycast.kernel.ids import derived_id
@@ -16,7 +18,6 @@ from tallycast.kernel.times import to_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tallycast.feeds.feed import Feed
     from tallycast.feeds.model import Episode, Show
 
 # DynamoDB takes items of up to 400 KB, names and keys included.
@@ -27,6 +28,36 @@ UNDATED = "0000-00-00T00:00:00.000Z"
 def episode_id(show_id: str, identity: str) -> str:
     """The id of an episode follows from what it is, so that it can never be created twice."""
     return derived_id("ep", show_id, identity)
+
+
+def feed_item(feed: Feed) -> dict[str, Any]:
+    """A feed as it lies in the table; only an active one is in the due-index."""
+    item = {
+        **keys.feed(feed.tenant, feed.feed_id),
+        "kind": "feed",
+        "list_key": keys.feeds_of(feed.tenant),
+        "list_sort": feed.feed_id,
+        **{name: _stored(value) for name, value in feed.model_dump(exclude_none=True).items()},
+    }
+    if feed.status is FeedStatus.ACTIVE and feed.next_poll_at is not None:
+        item["due_shard"] = keys.due_shard(feed.feed_id)
+        item["due_at"] = to_text(feed.next_poll_at)
+        item["host"] = urlsplit(feed.url).hostname or ""
+    return item
+
+
+def _stored(value: object) -> object:
+    """A field as DynamoDB takes it: fixed-width times, no floats, lists for tuples."""
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, float):
+        return str(value)
+    return [_stored(part) for part in value] if isinstance(value, tuple) else value
+
+
+def feed_of(item: Mapping[str, Any]) -> Feed:
+    """The reverse of `feed_item`."""
+    return Feed.model_validate({k: v for k, v in item.items() if k in Feed.model_fields})
 
 
 class EpisodeItem(Produced):

@@ -10,64 +10,31 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from tallycast.feeds import rhythm
 from tallycast.feeds.catalogue import Catalogue, Comparison, compare
 from tallycast.feeds.documents import DocumentStore, ObjectMissingError
-from tallycast.feeds.feed import Feed, FeedStatus, PollMessage
 from tallycast.feeds.fetching import FeedGoneError, FetchError, FetchRequest, FetchResult
 from tallycast.feeds.items import EpisodeItem, ShowItem, episode_id
+from tallycast.feeds.outcome import Outcome, PollResult
 from tallycast.feeds.parsing import FeedTooComplexError, NotAFeedError
 from tallycast.feeds.reading import Reading, read
+from tallycast.feeds.standing import (
+    after_failure,
+    after_retirement,
+    after_success,
+    described,
+)
 from tallycast.feeds.store import FeedStore, LeaseLostError, canonical
-from tallycast.kernel.errors import PermanentError, RetryableError, TallycastError
+from tallycast.kernel.errors import PermanentError, RetryableError
 from tallycast.kernel.keys import digest
-from tallycast.kernel.times import from_text, to_text
+from tallycast.kernel.times import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime, timedelta
 
-
-class Outcome(StrEnum):
-    """How a poll ended."""
-
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"
-    RETIRED = "retired"
-    VOID = "void"
-
-
-COUNTS = ("new", "updated", "moved", "gone", "returned", "unchanged", "quarantined")
-
-
-@dataclass(frozen=True, slots=True)
-class PollResult:
-    """What a poll found. Counts are of episodes; `unchanged` includes those not parsed again.
-
-    `imported` says that this was the feed's first reading: its episodes are a back catalogue.
-    """
-
-    outcome: Outcome
-    new: int = 0
-    updated: int = 0
-    moved: int = 0
-    gone: int = 0
-    returned: int = 0
-    unchanged: int = 0
-    quarantined: int = 0
-    moved_to: str | None = None
-    error: TallycastError | None = None
-    quality: float | None = None
-    newest_published: datetime | None = None
-    imported: bool = False
-
-    def counts(self) -> dict[str, int]:
-        """The numbers of episodes, by what became of them."""
-        return {name: getattr(self, name) for name in COUNTS}
+    from tallycast.feeds.feed import Feed, PollMessage
 
 
 class FeedBusyError(RetryableError):
@@ -119,35 +86,34 @@ class Poller:
                 raise FeedBusyError("feed is being polled", feed_id=feed.feed_id)
             return PollResult(Outcome.VOID)
         try:
-            after, result, superseded = self._polled(feed, message, now)
-        except BaseException:
-            self.store.release(feed, lease_id=lease_id)
-            raise
-        if result.error is None:
-            after = after.model_copy(update={"last_counts": result.counts()})
-        try:
+            after, result = self._polled(feed, message, now)
             self.store.commit(after, lease_id=lease_id)
         except LeaseLostError:
             return PollResult(Outcome.VOID)  # a person or a later poll decided otherwise meanwhile
-        if superseded:
-            self.documents.delete(superseded)
+        except BaseException:
+            self.store.release(feed, lease_id=lease_id)
+            raise
+        if feed.catalogue_key and feed.catalogue_key != after.catalogue_key:
+            self.documents.delete(feed.catalogue_key)
         return result
 
-    def _polled(
-        self, feed: Feed, message: PollMessage, now: datetime
-    ) -> tuple[Feed, PollResult, str | None]:
-        """The feed as this poll leaves it, the result, and the catalogue key it supersedes."""
+    def _polled(self, feed: Feed, message: PollMessage, now: datetime) -> tuple[Feed, PollResult]:
+        """The feed as this poll leaves it, and the result."""
         try:
             if message.reason == "replay" and (stored := self._stored(feed)) is not None:
-                return self._absorbed(feed, stored, _kept(feed), now, whole=True)
+                return self._absorbed(feed, _kept(feed, stored), now, whole=True)
             got = self.fetch(_conditional(feed))
-            if got.kind == "not_modified" or _hash(got.body) == feed.body_hash:
+            if got.kind == "not_modified" or (
+                _hash(got.body) == feed.body_hash and not feed.move_pending
+            ):
                 return self._unchanged(feed, got, now)
-            return self._absorbed(feed, got.body, got, now, whole=False)
+            return self._absorbed(feed, got, now, whole=False)
         except FeedGoneError as error:
-            return self._retired(feed, error, now), PollResult(Outcome.RETIRED, error=error), None
+            retired = after_retirement(feed, error, now=now)
+            return retired, PollResult(Outcome.RETIRED, error=error)
         except FEED_FAULTS as error:
-            return self._failed(feed, error, now), PollResult(Outcome.FAILED, error=error), None
+            failed = after_failure(feed, error, now=now, spread=self.spread())
+            return failed, PollResult(Outcome.FAILED, error=error)
 
     def _stored(self, feed: Feed) -> bytes | None:
         """The document as last read, if there was one and the bucket still has it."""
@@ -158,32 +124,30 @@ class Poller:
         except ObjectMissingError:
             return None
 
-    def _unchanged(
-        self, feed: Feed, got: FetchResult, now: datetime
-    ) -> tuple[Feed, PollResult, str | None]:
+    def _unchanged(self, feed: Feed, got: FetchResult, now: datetime) -> tuple[Feed, PollResult]:
         moved = self._moved(feed, got.permanent_url)
-        after = self._scheduled(moved, now, got, Outcome.UNCHANGED)
         result = PollResult(
             Outcome.UNCHANGED,
             unchanged=feed.episodes,
             moved_to=moved.url if moved.url != feed.url else None,
             quality=feed.quality,
         )
-        return after.model_copy(update=_validators(got, feed)), result, None
+        after = after_success(moved, got, result.outcome, now=now, spread=self.spread())
+        return after.model_copy(update={"last_counts": result.counts()}), result
 
     def _absorbed(
-        self, feed: Feed, body: bytes, got: FetchResult, now: datetime, *, whole: bool
-    ) -> tuple[Feed, PollResult, str | None]:
+        self, feed: Feed, got: FetchResult, now: datetime, *, whole: bool
+    ) -> tuple[Feed, PollResult]:
         known = self.documents.catalogue(feed.catalogue_key)
-        reading = self._read(feed, body, known, got, now, whole=whole)
-        wanted = reading.feed.show.new_feed_url
+        reading = self._read(feed, got, known, now, whole=whole)
         target = got.permanent_url
-        if wanted and not whole and not _same(wanted, feed.url, got.final_url):
-            body, got, reading, target = self._followed(feed, wanted, known, now) or (
-                body, got, reading, target,
-            )  # fmt: skip
-        body_hash = _hash(body)
-        self.documents.put_raw(feed, body_hash, body)
+        wanted = None if whole else _wanted_address(feed, got, reading)
+        followed = self._followed(feed, wanted, known, now) if wanted else None
+        if followed is not None:
+            got, reading = followed
+            target = got.permanent_url or wanted
+        body_hash = _hash(got.body)
+        self.documents.put_raw(feed, body_hash, got.body)
         moved = self._moved(feed, target)
         compared = compare(
             known,
@@ -195,10 +159,8 @@ class Poller:
         )
         self._write(moved, reading, compared, to_text(now))
         key = self.documents.put_catalogue(feed, body_hash, compared.catalogue)
-        described = _described(moved, reading, compared.catalogue)
-        after = self._scheduled(described, now, got, Outcome.CHANGED).model_copy(
-            update={**_validators(got, feed), "body_hash": body_hash, "catalogue_key": key}
-        )
+        standing = described(moved, reading, compared.catalogue)
+        after = after_success(standing, got, Outcome.CHANGED, now=now, spread=self.spread())
         result = PollResult(
             Outcome.CHANGED,
             new=len(compared.new),
@@ -215,51 +177,39 @@ class Poller:
                 (w.episode.published for w in compared.new if w.episode.published), default=None
             ),
         )
-        superseded = feed.catalogue_key if feed.catalogue_key != key else None
-        return after, result, superseded
+        update: dict[str, object] = {
+            "body_hash": body_hash,
+            "catalogue_key": key,
+            "last_counts": result.counts(),
+            "move_pending": wanted is not None and followed is None,
+        }
+        return after.model_copy(update=update), result
 
     def _read(
-        self,
-        feed: Feed,
-        body: bytes,
-        known: Catalogue,
-        got: FetchResult,
-        now: datetime,
-        *,
-        whole: bool,
+        self, feed: Feed, got: FetchResult, known: Catalogue, now: datetime, *, whole: bool
     ) -> Reading:
         try:
-            return read(
-                body,
-                known,
-                url=got.final_url,
-                content_type=got.content_type,
-                now=now,
-                whole=whole,
-            )
+            return _read(got, known, now, whole=whole)
         except UNREADABLE as error:
             # What cannot be read is kept with its reason, so that a better reader can replay it.
-            self.documents.put_raw(feed, _hash(body), body)
-            self.documents.quarantine(
-                feed, _hash(body), error.message, f"raw document {_hash(body)}"
-            )
+            body_hash = _hash(got.body)
+            self.documents.put_raw(feed, body_hash, got.body)
+            self.documents.quarantine(feed, body_hash, error.message, f"raw document {body_hash}")
             raise
 
     def _followed(
         self, feed: Feed, wanted: str, known: Catalogue, now: datetime
-    ) -> tuple[bytes, FetchResult, Reading, str] | None:
+    ) -> tuple[FetchResult, Reading] | None:
         """Follow `itunes:new-feed-url`, once, and only to a document that reads as a feed."""
         try:
             got = self.fetch(FetchRequest(url=wanted))
-            reading = read(
-                got.body, known, url=got.final_url, content_type=got.content_type, now=now
-            )
+            reading = _read(got, known, now, whole=False)
         except FEED_FAULTS:
             return None
         back = reading.feed.show.new_feed_url
         if back and _same(back, feed.url):
             return None  # two feeds that point at each other move nowhere
-        return got.body, got, reading, got.permanent_url or wanted
+        return got, reading
 
     def _moved(self, feed: Feed, target: str | None) -> Feed:
         """The feed at its new address, if it has one that no other feed of the tenant owns."""
@@ -291,74 +241,18 @@ class Poller:
                 for write in (*compared.new, *compared.updated)
             ]
         )
-        for mark, identities in (("gone", compared.gone), ("returned", compared.returned)):
-            ids = [episode_id(feed.show_id, identity) for identity in identities]
-            if mark == "gone":
-                self.store.mark_gone(feed.tenant, feed.show_id, ids, at)
-            else:
-                self.store.mark_returned(feed.tenant, feed.show_id, ids)
+        gone = [episode_id(feed.show_id, identity) for identity in compared.gone]
+        self.store.mark_gone(feed.tenant, feed.show_id, gone, at)
+        returned = [episode_id(feed.show_id, identity) for identity in compared.returned]
+        self.store.mark_returned(feed.tenant, feed.show_id, returned)
         for item in reading.feed.quarantined:
             self.documents.quarantine(feed, digest(item.raw), item.reason, item.raw)
         self.store.put_show(ShowItem.of(feed, reading.feed.show, at=at))
 
-    def _scheduled(self, feed: Feed, now: datetime, got: FetchResult, outcome: Outcome) -> Feed:
-        """The feed after a poll that went well, with its next poll."""
-        wishes = rhythm.Wishes(
-            ttl=timedelta(minutes=feed.ttl_minutes) if feed.ttl_minutes else None,
-            max_age=timedelta(seconds=got.max_age_seconds) if got.max_age_seconds else None,
-            complete=feed.complete,
-        )
-        pause = rhythm.interval(now, feed.recent_episodes, wishes, pinned=feed.pinned)
-        spread = 0.0 if feed.pinned else self.spread()
-        return _freed(feed).model_copy(
-            update={
-                "status": FeedStatus.ACTIVE,
-                "note": None,
-                "interval_seconds": int(pause.total_seconds()),
-                "next_poll_at": rhythm.next_poll(now, pause, spread=spread),
-                "last_polled_at": now,
-                "last_success_at": now,
-                "last_outcome": outcome.value,
-                "last_error": None,
-                "failures": 0,
-            }
-        )
-
-    def _failed(self, feed: Feed, error: TallycastError, now: datetime) -> Feed:
-        """The feed after a poll that failed by its own fault: it backs off, its data stays."""
-        failures = feed.failures + 1
-        usual = timedelta(seconds=feed.interval_seconds or 0)
-        asked = error.retry_after if isinstance(error, FetchError) else None
-        retry_after = None if asked is None else timedelta(seconds=asked)
-        pause = rhythm.back_off(usual, failures)
-        return _freed(feed).model_copy(
-            update={
-                "next_poll_at": rhythm.next_poll(
-                    now, pause, spread=self.spread(), retry_after=retry_after
-                ),
-                "last_polled_at": now,
-                "last_outcome": Outcome.FAILED.value,
-                "last_error": f"{error.code}: {error.message}"[:500],
-                "failures": failures,
-            }
-        )
-
-    def _retired(self, feed: Feed, error: TallycastError, now: datetime) -> Feed:
-        """The feed after a 410: no more polls until somebody asks for one."""
-        return _freed(feed).model_copy(
-            update={
-                "status": FeedStatus.RETIRED,
-                "note": error.message[:500],
-                "next_poll_at": None,
-                "last_polled_at": now,
-                "last_outcome": Outcome.RETIRED.value,
-                "last_error": f"{error.code}: {error.message}"[:500],
-                "failures": feed.failures + 1,
-            }
-        )
-
 
 def _conditional(feed: Feed) -> FetchRequest:
+    if feed.move_pending:
+        return FetchRequest(url=feed.url)  # a 304 would keep us from trying the move again
     return FetchRequest(
         url=feed.url,
         etag=feed.etag,
@@ -367,51 +261,33 @@ def _conditional(feed: Feed) -> FetchRequest:
     )
 
 
-def _kept(feed: Feed) -> FetchResult:
+def _kept(feed: Feed, body: bytes) -> FetchResult:
     """A stored document, as if its host had just sent it."""
     return FetchResult(
         kind="fetched",
         http_status=200,
         final_url=feed.url,
+        body=body,
         etag=feed.etag,
         last_modified=feed.last_modified,
     )
 
 
-def _validators(got: FetchResult, feed: Feed) -> dict[str, str | None]:
-    """What to send next time. A 304 may leave them out, and then means the ones we sent."""
-    if got.kind == "not_modified":
-        return {
-            "etag": got.etag or feed.etag,
-            "last_modified": got.last_modified or feed.last_modified,
-            "validators_url": got.final_url,
-        }
-    return {
-        "etag": got.etag,
-        "last_modified": got.last_modified,
-        "validators_url": got.final_url,
-    }
+def _read(got: FetchResult, known: Catalogue, now: datetime, *, whole: bool) -> Reading:
+    return read(
+        got.body,
+        known,
+        url=got.final_url,
+        content_type=got.content_type,
+        now=now,
+        whole=whole,
+    )
 
 
-def _described(feed: Feed, reading: Reading, catalogue: Catalogue) -> Feed:
-    """The feed with what its document says of it."""
-    show = reading.feed.show
-    dated = sorted(entry.published for entry in catalogue.entries.values() if entry.published)
-    facts: dict[str, object] = {
-        "title": show.title or feed.title,
-        "episodes": sum(entry.gone_at is None for entry in catalogue.entries.values()),
-        "recent_episodes": tuple(from_text(text) for text in reversed(dated[-rhythm.RECENT :])),
-        "ttl_minutes": show.ttl_minutes,
-        "complete": show.complete,
-    }
-    if reading.whole:
-        facts["quality"] = reading.feed.quality
-        facts["warnings"] = tuple(warning.code for warning in reading.feed.warnings)
-    return feed.model_copy(update=facts)
-
-
-def _freed(feed: Feed) -> Feed:
-    return feed.model_copy(update={"lease_id": None, "lease_until": None})
+def _wanted_address(feed: Feed, got: FetchResult, reading: Reading) -> str | None:
+    """Where the document says it has moved to, if that is news."""
+    wanted = reading.feed.show.new_feed_url
+    return None if wanted is None or _same(wanted, feed.url, got.final_url) else wanted
 
 
 def _hash(body: bytes) -> str:

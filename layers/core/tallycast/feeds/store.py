@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,13 +15,14 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from tallycast.aws.errors import ConditionFailedError, translated
 from tallycast.feeds.feed import Feed, FeedStatus
-from tallycast.feeds.items import EpisodeItem, ShowItem
+from tallycast.feeds.items import EpisodeItem, ShowItem, feed_item, feed_of
 from tallycast.kernel import keys
 from tallycast.kernel.errors import PermanentError, TallycastError
 from tallycast.kernel.times import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from mypy_boto3_dynamodb.service_resource import Table
 
@@ -59,7 +59,7 @@ class FeedStore:
             FeedAlreadyRegisteredError: one of the claims belongs to another feed.
         """
         puts: list[dict[str, Any]] = [
-            {"Item": _feed_item(feed), "ConditionExpression": "attribute_not_exists(pk)"},
+            {"Item": feed_item(feed), "ConditionExpression": "attribute_not_exists(pk)"},
             *_claims(feed),
         ]
         try:
@@ -102,13 +102,13 @@ class FeedStore:
             )
         if item is None:
             raise FeedNotRegisteredError(f"no feed {feed_id} here", feed_id=feed_id)
-        return _feed(item)
+        return feed_of(item)
 
     def of_tenant(self, tenant: str) -> Iterator[Feed]:
         """All feeds of a tenant but the removed ones, in the order they were added."""
         for page in self._query(LISTING, "list_key", keys.feeds_of(tenant)):
             wanted = [{"pk": item["pk"], "sk": item["sk"]} for item in page]
-            found = {feed.feed_id: feed for feed in map(_feed, self._read_all(wanted))}
+            found = {feed.feed_id: feed for feed in map(feed_of, self._read_all(wanted))}
             for _, feed in sorted(found.items()):
                 if feed.status is not FeedStatus.REMOVED:
                     yield feed
@@ -143,7 +143,7 @@ class FeedStore:
         try:
             with translated(f"commit feed {feed.feed_id}"):
                 self._table.put_item(
-                    Item=_feed_item(feed), ConditionExpression=Attr("lease_id").eq(lease_id)
+                    Item=feed_item(feed), ConditionExpression=Attr("lease_id").eq(lease_id)
                 )
         except ConditionFailedError as error:
             raise LeaseLostError(
@@ -167,12 +167,12 @@ class FeedStore:
         """
         unchanged: ConditionBase = Attr("status").eq(before.status.value)
         for name in ("next_poll_at", "lease_id"):
-            value = _feed_item(before).get(name)
+            value = feed_item(before).get(name)
             unchanged = unchanged & (
                 Attr(name).not_exists() if value is None else Attr(name).eq(value)
             )
         with translated(f"change feed {after.feed_id}"):
-            self._table.put_item(Item=_feed_item(after), ConditionExpression=unchanged)
+            self._table.put_item(Item=feed_item(after), ConditionExpression=unchanged)
 
     def put_show(self, show: ShowItem) -> None:
         """Write what a feed says of its show."""
@@ -309,31 +309,3 @@ def _claims(feed: Feed) -> list[dict[str, Any]]:
         }
         for key in wanted
     ]
-
-
-def _feed_item(feed: Feed) -> dict[str, Any]:
-    item = {
-        **keys.feed(feed.tenant, feed.feed_id),
-        "kind": "feed",
-        "list_key": keys.feeds_of(feed.tenant),
-        "list_sort": feed.feed_id,
-        **{name: _stored(value) for name, value in feed.model_dump(exclude_none=True).items()},
-    }
-    if feed.status is FeedStatus.ACTIVE and feed.next_poll_at is not None:
-        item["due_shard"] = keys.due_shard(feed.feed_id)
-        item["due_at"] = to_text(feed.next_poll_at)
-        item["host"] = urlsplit(feed.url).hostname or ""
-    return item
-
-
-def _stored(value: object) -> object:
-    """A field as DynamoDB takes it: fixed-width times, no floats, lists for tuples."""
-    if isinstance(value, datetime):
-        return to_text(value)
-    if isinstance(value, float):
-        return str(value)
-    return [_stored(part) for part in value] if isinstance(value, tuple) else value
-
-
-def _feed(item: Mapping[str, Any]) -> Feed:
-    return Feed.model_validate({k: v for k, v in item.items() if k in Feed.model_fields})

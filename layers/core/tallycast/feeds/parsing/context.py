@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tallycast.feeds.parsing.limits import Limits
 
-_USUAL_URL = re.compile(r"https?://[^\s]+")
+_USUAL_URL = re.compile(r"https?://\S+").fullmatch
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Context:
         """An absolute address as text; None when there is none."""
         if not value:
             return None
-        if _USUAL_URL.fullmatch(value) and len(value) <= self.limits.url:
+        if len(value) <= self.limits.url and _USUAL_URL(value):
             return value
         url = value.strip()
         if len(url) != len(value):
@@ -121,22 +121,19 @@ class Context:
         value = element.get(name)
         if not value:
             return None
+        value = value.strip()
         if len(value) > self.limits.text:
             value = self.cut(value, self.limits.text, name)
-        return value.strip() or None
+        return value or None
 
     def attributes(self, element: _Element) -> dict[str, str]:
         """An element's attributes without surrounding white space; empty ones are left out."""
-        found = cast("dict[str, str]", dict(element.items()))
+        found: dict[str, str] = {}
         longest = self.limits.text
-        for value in found.values():
-            if not value or value[0] <= " " or value[-1] <= " " or len(value) > longest:
-                return self._tidied(found)
+        for name, written in cast("list[tuple[str, str]]", element.items()):
+            if value := written.strip():
+                found[name] = value if len(value) <= longest else self.cut(value, longest, name)
         return found
-
-    def _tidied(self, found: dict[str, str]) -> dict[str, str]:
-        cut = {name: self.cut(value, self.limits.text, name) for name, value in found.items()}
-        return {name: value for name, value in cut.items() if value}
 
     def cut(self, text: str, longest: int, what: str) -> str:
         """`text` without surrounding white space and no longer than `longest` characters."""

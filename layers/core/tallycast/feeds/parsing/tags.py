@@ -28,6 +28,7 @@ from tallycast.feeds.model import (
     Txt,
     UpdateFrequency,
 )
+from tallycast.feeds.parsing.drafts import quick
 from tallycast.feeds.parsing.markup import plain_text
 from tallycast.feeds.parsing.names import plain_name
 from tallycast.feeds.parsing.values import read_flag, read_number, read_whole, squeezed
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
     from tallycast.feeds.parsing.context import Context
 
+# What nearly every item of a modern feed has.
+_person, _transcript, _link, _soundbite, _source = map(
+    quick, (Person, Transcript, Link, Soundbite, Source)
+)
+_alternate_enclosure = quick(AlternateEnclosure)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(?:(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)", re.ASCII)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,30})?", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,4})(?:[.,]\d{1,9})?", re.ASCII)
@@ -11,10 +12,12 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}:")
 
 # More digits than this count nothing in a feed, and Python refuses thousands of them.
 LONGEST_WHOLE = 15
+LONGEST_NUMBER = 12 + len(".") + 30
 # No episode lasts ten days: such a number is milliseconds or bytes.
 LONGEST_SECONDS = 10 * 24 * 3600
 _YES = frozenset({"yes", "true", "1", "explicit"})
 _NO = frozenset({"no", "false", "0", "clean", "not explicit", "notexplicit"})
+_FLAGS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
 
 
 def read_duration(text: str) -> int | None:
@@ -32,31 +35,32 @@ def read_duration(text: str) -> int | None:
 
 def read_number(text: str | None) -> float | None:
     """A decimal number that is not negative."""
-    if text is None:
-        return None
-    text = text.strip()
-    if text.isdecimal() and text.isascii() and len(text) <= LONGEST_WHOLE:
-        return float(text)
-    return float(text) if _NUMBER.fullmatch(text) else None
+    text = text.strip() if text else ""
+    return _number(text) if len(text) <= LONGEST_NUMBER else None
 
 
 def read_whole(text: str | None) -> int | None:
     """A whole number that is not negative; `2.0` is whole, `2.5` is not."""
-    if text is None:
+    if not text:
         return None
     text = text.strip()
-    if text.isdecimal() and text.isascii() and len(text) <= LONGEST_WHOLE:
+    if len(text) <= LONGEST_WHOLE and text.isdecimal() and text.isascii():
         return int(text)
     number = read_number(text)
     return int(number) if number is not None and number.is_integer() else None
 
 
+# Episodes, shares and the lengths of soundbites come again in every item.
+@lru_cache(maxsize=1024)
+def _number(text: str) -> float | None:
+    if len(text) <= LONGEST_WHOLE and text.isdecimal() and text.isascii():
+        return float(text)
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
 def read_flag(text: str | None) -> bool | None:
     """Yes or no in the words feeds have for them."""
-    word = text.strip().lower() if text else ""
-    if word in _YES:
-        return True
-    return False if word in _NO else None
+    return _FLAGS.get(text.strip().lower()) if text else None
 
 
 def is_absolute(url: str) -> bool:
