@@ -62,10 +62,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/python -m pytest -q -n $(JOBS) tests/unit tests/contract
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/contract
 
 integration: $(READY) ## Run the tests on moto and on loopback hosts
-	$(BIN)/python -m pytest -q -n $(JOBS) tests/integration tests/workflow
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/integration tests/workflow
 
 e2e: $(READY) ## Run the tests on the deployed template
 	$(BIN)/python -m pytest tests/e2e

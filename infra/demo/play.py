@@ -22,6 +22,7 @@ from tallycast.demo.habits import Phase
 from tallycast.demo.origin import DemoOrigin
 from tallycast.demo.shows import generate_shows
 from tallycast.demo.truth import Truth, truth_of
+from tallycast.feeds.hosts import HostSlotsTakenError
 from tallycast.kernel.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -91,11 +92,19 @@ class Demo:
 
     def _register(self, slug: str) -> None:
         command = {"command": "add", "tenant": self._tenant, "url": self._origin.url(slug)}
-        try:
-            feed = self._platform.run({**command, "pinned": True})["feed"]
-        except CommandRefusedError as error:
-            self.refused[slug] = str(error.facts["refusal"])
-        else:
+
+        def answered() -> dict[str, Any] | None:
+            try:
+                feed: dict[str, Any] = self._platform.run({**command, "pinned": True})["feed"]
+            except CommandRefusedError as error:
+                refusal = str(error.facts["refusal"])
+                if refusal == HostSlotsTakenError.__name__:
+                    return None  # all shows live at one host, and it is being polled already
+                self.refused[slug] = refusal
+                return {}
+            return feed
+
+        if feed := self._wait_for(answered, f"the registration of {slug}"):
             self._ids[slug] = feed["feed_id"]
             self._shows[slug] = feed["show_id"]
 

@@ -7,8 +7,7 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
 from tallycast.feeds.feed import FeedStatus
-from tallycast.feeds.items import EpisodeItem
-from tallycast.feeds.items import feed_item, feed_of
+from tallycast.feeds.items import EpisodeItem, feed_item, feed_of
 from tests.support.functions import FUNCTIONS
 from tests.support.scene import DAILY, EVENTS, FEED, OTHER, TENANT, WEEKLY, cases
 from tests.support.told import ear
@@ -296,7 +295,9 @@ def test_the_records_of_the_sample_stream_are_items_as_they_are_stored():
                 assert {name: read(value) for name, value in change["Keys"].items()}.items() <= (
                     image.items()
                 )
-                assert as_stored(image) == image, case
+                stored = as_stored(image)
+                # A field that came later may be missing, as it is in items written before.
+                assert {name: stored.get(name) for name in image} == image, case
                 kinds.add(image["kind"])
     assert kinds == {"episode", "feed"}
 

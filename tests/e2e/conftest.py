@@ -106,9 +106,9 @@ def steady(
     allowed = (host.address, hostile.allow, f"127.0.0.1:{demo_origin.port}", dead_address)
     with deployed(
         FetchAllowList=",".join(allowed),
-        FetchSeconds=4,
-        PollTimeoutSeconds=25,
-        PollVisibilitySeconds=30,
+        FetchSeconds=5,
+        PollTimeoutSeconds=40,
+        PollVisibilitySeconds=60,
     ) as cloud:
         yield cloud
 

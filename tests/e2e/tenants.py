@@ -14,6 +14,7 @@ from boto3.dynamodb.conditions import Key
 
 from infra.demo.ledger import Ear
 from tallycast.feeds.feed import Feed, FeedStatus, PollMessage
+from tallycast.feeds.hosts import HostSlotsTakenError
 from tallycast.feeds.items import EpisodeItem
 from tallycast.feeds.store import FeedStore
 from tallycast.kernel import keys
@@ -68,9 +69,19 @@ class Tenant:
         assert not failed, answer
         return dict(answer)
 
+    def answer_to_add(self, url: str) -> dict[str, Any]:
+        """What the registry says to a feed, once it had its turn at the host."""
+
+        def answered() -> dict[str, Any]:
+            answer = self.ask("add", url=url)
+            is_waiting = answer.get("error", {}).get("code") == HostSlotsTakenError.__name__
+            return {} if is_waiting else answer
+
+        return wait_until(answered, PATIENCE_SECONDS, f"a turn at the host of {url}")
+
     def add(self, url: str) -> Feed:
         """Register a feed as a person does; its first poll is under way then."""
-        answer = self.ask("add", url=url)
+        answer = self.answer_to_add(url)
         assert "feed" in answer, answer
         return self.store.get(self.name, answer["feed"]["feed_id"])
 

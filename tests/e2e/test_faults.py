@@ -261,7 +261,7 @@ def test_a_service_that_refuses_for_a_while_loses_and_repeats_nothing(
     settled.append((brisk_tenant, feeds, [AFTER_SECOND] * 20, visits(brisk_tenant, host, feeds)))
 
 
-def refuse_for_a_while(cloud, service, calls=30):
+def refuse_for_a_while(cloud, service, calls=20):
     """Have a service refuse the functions until it did so a number of times."""
     before = refused(cloud)
     cloud.refuse(service, 60)

@@ -22,6 +22,7 @@ from tests.support.hostile import (
     NEW_ETAG,
     PARSE_CASES,
     RETRY_AFTER,
+    bomb,
 )
 from tests.support.hostile import feed as blameless
 
@@ -99,6 +100,8 @@ class Polled:
 @pytest.fixture(scope="module")
 def kit(steady, hostile, new_tenant):
     """The whole kit, polled in batches of four with a good neighbour at the end of each."""
+    for window_bits in (31, 15, -15):
+        bomb(window_bits)  # made beforehand: that takes the origin longer than a fetch may last
     polled = Polled(new_tenant(steady, "hostile"))
     tenant = polled.tenant
     with ThreadPoolExecutor(AT_ONCE) as pool:

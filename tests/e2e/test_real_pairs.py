@@ -70,7 +70,7 @@ def test_every_real_file_is_taken_in_whole_or_refused_for_what_it_is(steady_tena
     for file in sorted(REAL_FEEDS.iterdir()):
         body = real_feed(file.name)
         path = f"/{steady_tenant.name}/{file.name}"
-        answer = steady_tenant.ask("add", url=host.put(path, at_home(body, host.url(path))))
+        answer = steady_tenant.answer_to_add(host.put(path, at_home(body, host.url(path))))
         if "error" in answer:
             assert answer["error"]["code"] == "NotAFeedError"
             refused[file.name] = answer["error"]["message"]

@@ -1,4 +1,4 @@
-"""From what was read to the normal form: builds, settles identities, counts, grades."""
+"""From what was read to the normal form: the show, identities settled, all counted and graded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from tallycast.feeds.identity import enclosure_key, identify
 from tallycast.feeds.model import Episode, ParsedFeed, QuarantinedItem
-from tallycast.feeds.parsing.items import build_episode
 from tallycast.feeds.parsing.quality import quality
 from tallycast.feeds.parsing.shows import build_show
 
@@ -37,16 +36,18 @@ class Assembled:
 
 
 def assemble(reading: Reading, context: Context, road: Literal["strict", "tolerant"]) -> Assembled:
-    """Build show and episodes; no item is lost without a warning or a quarantined copy."""
+    """Build the show and put the episodes under it; no item is lost without a warning or a quarantined copy."""
     show = build_show(reading.channel, context)
     placed: list[Placed] = []
     quarantined: list[QuarantinedItem] = []
-    for position, raw in enumerate(reading.items):
-        episode = build_episode(raw, show.persons, context)
+    context.warnings.add_all(reading.item_warnings)
+    for position, item in enumerate(reading.items):
+        episode = item.under(show.persons)
         if episode is None:
-            quarantined.append(QuarantinedItem(position, "no guid, enclosure or title", raw.source))
+            reason = "no guid, enclosure or title"
+            quarantined.append(QuarantinedItem(position, reason, item.source))
         else:
-            placed.append(Placed(position, episode, raw.source))
+            placed.append(Placed(position, episode, item.source))
     placed, twins = settle(placed, context)
     quarantined += twins
     warn = context.warnings.add

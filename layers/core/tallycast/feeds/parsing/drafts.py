@@ -4,12 +4,28 @@ A frozen dataclass sets each of its fields by a call of `object.__setattr__`: fo
 thousand episodes that is a hundred thousand calls. A draft has the same slots and is not frozen,
 so that its fields are set at the speed of plain attributes; then it becomes the value itself,
 frozen from there on. What comes out is no different from what the class would have made.
+
+Here are the constructors of what nearly every item of a modern feed has.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, field, fields, make_dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from tallycast.feeds.model import (
+    AlternateEnclosure,
+    Enclosure,
+    Episode,
+    Link,
+    Person,
+    SocialInteract,
+    Soundbite,
+    Source,
+    Transcript,
+    Value,
+    ValueRecipient,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,3 +56,16 @@ def quick(kind: Callable[_P, _T]) -> Callable[_P, _T]:
         namespace={"__post_init__": become},
     )
     return cast("Callable[_P, _T]", draft)
+
+
+new_alternate_enclosure = quick(AlternateEnclosure)
+new_enclosure = quick(Enclosure)
+new_episode = quick(Episode)
+new_link = quick(Link)
+new_person = quick(Person)
+new_recipient = quick(ValueRecipient)
+new_social_interact = quick(SocialInteract)
+new_soundbite = quick(Soundbite)
+new_source = quick(Source)
+new_transcript = quick(Transcript)
+new_value = quick(Value)

@@ -1,7 +1,6 @@
-"""One item: from its elements to an episode of the normal form.
+"""One item: from what was found in it to an episode of the normal form; both roads build alike.
 
-Reading and building are apart, because an item may come before the channel's persons that it
-inherits, and because both roads build alike. What stands for what, first found first:
+What stands for what, first found first:
 
 - description: `content:encoded`, `description`, `atom:content`, `itunes:summary`;
 - summary: `itunes:summary`, else the plain `description` beside a `content:encoded`,
@@ -13,17 +12,46 @@ inherits, and because both roads build alike. What stands for what, first found 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from tallycast.feeds.identity import identify
-from tallycast.feeds.model import Enclosure, Episode, Link
+from tallycast.feeds.parsing.drafts import new_enclosure, new_episode
 from tallycast.feeds.parsing.values import read_flag, squeezed
 
 if TYPE_CHECKING:
-    from tallycast.feeds.model import Person
+    from tallycast.feeds.model import Enclosure, Episode, Link, Person
     from tallycast.feeds.parsing.context import Context, Raw
 
+_PLAIN_LISTS = frozenset({
+    "transcripts", "soundbites", "funding", "alternate_enclosures", "location",
+    "social_interacts", "value", "txts", "content_links",
+})  # fmt: skip
 _MEDIA_KINDS = ("audio/", "video/", "application/x-mpegurl", "application/vnd.apple.mpegurl")
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of a document: its episode, or None when nothing tells it from others.
+
+    `inherits` is true when it names no persons of its own; `source` is its text, kept when it
+    has neither guid nor enclosure.
+    """
+
+    episode: Episode | None
+    inherits: bool
+    source: str
+
+    def under(self, persons: tuple[Person, ...]) -> Episode | None:
+        """The episode in a channel with these persons, which an item may come before."""
+        if self.episode is None or not self.inherits or not persons:
+            return self.episode
+        return replace(self.episode, persons=persons)
+
+
+def build_item(raw: Raw, context: Context) -> Item:
+    """An item as soon as it is read: what was found in it need not be kept."""
+    return Item(build_episode(raw, (), context), "persons" not in raw.parts, raw.source)
 
 
 def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Episode | None:
@@ -54,7 +82,7 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
         description = first(parts, "atom_summary")
     explicit = texts.get("explicit")
     own_link = first(parts, "link") or alternate
-    return Episode(
+    return new_episode(
         identity=identity[0],
         identity_value=identity[1],
         guid=guid,
@@ -87,14 +115,8 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
         chapters_link=first(parts, "chapters_link"),
         license=first(parts, "license"),
         images=flat(parts, "images"),
-        **{field: tuple(parts[field]) for field in _PLAIN_LISTS if field in parts},
+        **{field: tuple(found) for field, found in parts.items() if field in _PLAIN_LISTS},
     )
-
-
-_PLAIN_LISTS = (
-    "transcripts", "soundbites", "funding", "alternate_enclosures", "location",
-    "social_interacts", "value", "txts", "content_links",
-)  # fmt: skip
 
 
 def first(parts: dict[str, list[Any]], key: str) -> Any:  # noqa: ANN401 parts hold any model
@@ -170,7 +192,7 @@ def _enclosures(raw: Raw, context: Context) -> tuple[str | None, list[Enclosure]
         link_found, length = cast("tuple[Link, str | None]", part)
         if link_found.rel == "enclosure":
             size = context.whole(length, "enclosure_length_unreadable")
-            found.append(Enclosure(link_found.url, link_found.type, size))
+            found.append(new_enclosure(link_found.url, link_found.type, size))
         elif link_found.rel == "alternate" and page is None:
             page = link_found.url
     if not found:

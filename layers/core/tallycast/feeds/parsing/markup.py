@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from lxml import etree
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_FOUR_DOWN = etree.XPath("boolean(*/*/*/*)")
 
 
 def inner_markup(element: _Element, levels: int = 64) -> str:
@@ -46,15 +46,11 @@ def _markup(element: _Element, levels: int) -> str:
 
 
 def deeper_than(element: _Element, levels: int) -> bool:
-    """Whether more than `levels` levels lie below `element`; an ordinary item costs one look."""
-    if not _FOUR_DOWN(element):
-        return levels < 4 and _depth_below(element) > levels  # noqa: PLR2004 four, as above
-    return _depth_below(element) > levels
+    """Whether more than `levels` levels of elements lie below `element`."""
+    return levels < 0 or bool(_reaches(levels + 1)(element))
 
 
-def _depth_below(element: _Element) -> int:
-    deepest = depth = 0
-    for event, _ in etree.iterwalk(element, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        deepest = max(deepest, depth)
-    return deepest - 1
+@lru_cache(maxsize=64)
+def _reaches(levels: int) -> etree.XPath:
+    """Whether so many levels lie below: the parser's own search, which looks at each node once."""
+    return etree.XPath(f"boolean({'/'.join('*' * levels)})")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tallycast.feeds.model import RemoteItem, Value, ValueRecipient, ValueTimeSplit
+from tallycast.feeds.model import RemoteItem, ValueTimeSplit
+from tallycast.feeds.parsing.drafts import new_recipient, new_value
 from tallycast.feeds.parsing.names import plain_name
 from tallycast.feeds.parsing.tags import few, first_named, named
 from tallycast.feeds.parsing.values import read_flag, read_number
@@ -16,6 +17,7 @@ from tallycast.feeds.parsing.values import read_flag, read_number
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    from tallycast.feeds.model import Value, ValueRecipient
     from tallycast.feeds.parsing.context import Context
 
 
@@ -47,7 +49,7 @@ def value(element: _Element, context: Context) -> Value:
                 recipients.append(recipient)
         elif name == "podcast:valuetimesplit" and (split := _time_split(child, context)):
             splits.append(split)
-    return Value(get("type"), get("method"), get("suggested"), tuple(recipients), tuple(splits))
+    return new_value(get("type"), get("method"), get("suggested"), tuple(recipients), tuple(splits))
 
 
 def _recipient(element: _Element, context: Context) -> ValueRecipient | None:
@@ -56,7 +58,7 @@ def _recipient(element: _Element, context: Context) -> ValueRecipient | None:
     if address is None:
         context.warnings.add("value_recipient_without_address", element.get("name"))
         return None
-    return ValueRecipient(
+    return new_recipient(
         address,
         attribute(element, "type"),
         attribute(element, "name"),

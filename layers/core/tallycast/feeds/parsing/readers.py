@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tallycast.feeds.model import Enclosure, Link
 from tallycast.feeds.parsing import names, payments, tags
 from tallycast.feeds.parsing.context import Raw
+from tallycast.feeds.parsing.drafts import new_enclosure, new_link
 from tallycast.feeds.parsing.markup import inner_markup
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
+    from tallycast.feeds.model import Enclosure, Link
     from tallycast.feeds.parsing.context import Context
 
     Reader = Callable[[_Element, Context], object]
@@ -38,8 +39,8 @@ def enclosure_of(
         return None
     if not length or length.isspace():
         context.warnings.add("enclosure_length_missing", url)
-        return Enclosure(url, kind)
-    return Enclosure(url, kind, context.whole(length, "enclosure_length_unreadable"))
+        return new_enclosure(url, kind)
+    return new_enclosure(url, kind, context.whole(length, "enclosure_length_unreadable"))
 
 
 def media_group(element: _Element, context: Context) -> Enclosure | None:
@@ -61,7 +62,7 @@ def atom_link(element: _Element, context: Context) -> tuple[Link, str | None] | 
     if url is None:
         return None
     rel = get("rel", "alternate").lower()
-    return Link(url, get("type"), rel, get("title")), get("length")
+    return new_link(url, get("type"), rel, get("title")), get("length")
 
 
 def atom_person(element: _Element, context: Context) -> str | None:

@@ -15,15 +15,18 @@ from lxml import etree
 
 from tallycast.feeds.parsing import names
 from tallycast.feeds.parsing.errors import FeedTooComplexError, NotAFeedError
+from tallycast.feeds.parsing.items import build_item
 from tallycast.feeds.parsing.markup import deeper_than
 from tallycast.feeds.parsing.readers import ITEM_TABLE, read_children
 from tallycast.feeds.parsing.shows import CHANNEL_TABLE
+from tallycast.feeds.parsing.warnings import Warnings
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from tallycast.feeds.model import FeedFormat
     from tallycast.feeds.parsing.context import Context, Raw
+    from tallycast.feeds.parsing.items import Item
 
 _FORMATS: dict[str, FeedFormat] = {"rss": "rss", "rdf:rdf": "rdf", "atom:feed": "atom"}
 _ITEM_NAMES = frozenset({"item", "atom:entry"})
@@ -41,13 +44,17 @@ class IllFormedError(Exception):
 
 @dataclass(slots=True)
 class Reading:
-    """What one pass found, not yet in normal form."""
+    """What one pass found: the channel not yet in normal form, its items before they inherit.
+
+    `item_warnings` came up while the items were built; they count after the channel's.
+    """
 
     format: FeedFormat
     channel: Raw
-    items: list[Raw] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     namespaces: tuple[str, ...] = ()
     left_out: int = 0
+    item_warnings: Warnings = field(default_factory=Warnings)
 
 
 def read(body: bytes, context: Context) -> Reading:
@@ -68,7 +75,8 @@ def read(body: bytes, context: Context) -> Reading:
         # Comments stay in the tree, and readers pass over them: the parser is faster so.
         huge_tree=False,
     )
-    items: list[Raw] = []
+    items: list[Item] = []
+    building = context.quiet()
     left_out = 0
     done: list[_Element] = []
     try:
@@ -76,7 +84,7 @@ def read(body: bytes, context: Context) -> Reading:
             if names.plain_name(element.tag) not in _ITEM_NAMES:
                 continue
             if len(items) < context.limits.episodes:
-                items.append(read_item(element, context))
+                items.append(build_item(read_item(element, context), building))
             else:
                 left_out += 1
             done.append(element)
@@ -87,7 +95,9 @@ def read(body: bytes, context: Context) -> Reading:
             _refuse(str(error))
         raise IllFormedError(str(error)) from None
     root = cast("_Element", events.root)
-    return _finished(root, items, left_out, context)
+    reading = _channel(root, context)
+    reading.items, reading.left_out, reading.item_warnings = items, left_out, building.warnings
+    return reading
 
 
 def _drop(done: list[_Element], context: Context) -> None:
@@ -105,7 +115,8 @@ def _drop(done: list[_Element], context: Context) -> None:
     done[:] = [last]
 
 
-def _finished(root: _Element, items: list[Raw], left_out: int, context: Context) -> Reading:
+def _channel(root: _Element, context: Context) -> Reading:
+    """What is left when the items are gone."""
     if deeper_than(root, context.limits.depth - 1):
         raise FeedTooComplexError("levels of nesting", context.limits.depth)
     kind = _FORMATS.get(names.plain_name(root.tag) or "")
@@ -118,7 +129,7 @@ def _finished(root: _Element, items: list[Raw], left_out: int, context: Context)
         outside = read_children(root, CHANNEL_TABLE, context).parts.get("rss_image")
         raw.parts.setdefault("rss_image", outside or [])
     addresses = {address for address in root.nsmap.values() if address}
-    return Reading(kind, raw, items, tuple(sorted(addresses)), left_out)
+    return Reading(kind, raw, namespaces=tuple(sorted(addresses)))
 
 
 def read_item(element: _Element, context: Context) -> Raw:

@@ -11,24 +11,25 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tallycast.feeds.model import (
-    AlternateEnclosure,
     Block,
     Chapter,
     Funding,
     Image,
     License,
-    Link,
     Location,
-    Person,
-    SocialInteract,
-    Soundbite,
-    Source,
     Trailer,
-    Transcript,
     Txt,
     UpdateFrequency,
 )
-from tallycast.feeds.parsing.drafts import quick
+from tallycast.feeds.parsing.drafts import (
+    new_alternate_enclosure,
+    new_link,
+    new_person,
+    new_social_interact,
+    new_soundbite,
+    new_source,
+    new_transcript,
+)
 from tallycast.feeds.parsing.markup import plain_text
 from tallycast.feeds.parsing.names import plain_name
 from tallycast.feeds.parsing.values import read_flag, read_number, read_whole, squeezed
@@ -36,13 +37,17 @@ from tallycast.feeds.parsing.values import read_flag, read_number, read_whole, s
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    from tallycast.feeds.model import (
+        AlternateEnclosure,
+        Link,
+        Person,
+        SocialInteract,
+        Soundbite,
+        Source,
+        Transcript,
+    )
     from tallycast.feeds.parsing.context import Context
 
-# What nearly every item of a modern feed has.
-_person, _transcript, _link, _soundbite, _source = map(
-    quick, (Person, Transcript, Link, Soundbite, Source)
-)
-_alternate_enclosure = quick(AlternateEnclosure)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(?:(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)", re.ASCII)
 
 
@@ -81,7 +86,7 @@ def person(element: _Element, context: Context) -> Person | None:
         context.warnings.add("person_without_name")
         return None
     get = element.get
-    return Person(
+    return new_person(
         name,
         (context.attribute(element, "role") or "host").lower(),
         (context.attribute(element, "group") or "cast").lower(),
@@ -97,7 +102,7 @@ def transcript(element: _Element, context: Context) -> Transcript | None:
         context.warnings.add("transcript_without_url")
         return None
     attribute = context.attribute
-    return Transcript(
+    return new_transcript(
         url, attribute(element, "type"), attribute(element, "language"), attribute(element, "rel")
     )
 
@@ -105,7 +110,7 @@ def transcript(element: _Element, context: Context) -> Transcript | None:
 def chapters_link(element: _Element, context: Context) -> Link | None:
     """`podcast:chapters`: the address of a chapters file."""
     url = context.url(element.get("url"), element)
-    return Link(url, context.attribute(element, "type")) if url else None
+    return new_link(url, context.attribute(element, "type")) if url else None
 
 
 def clock_seconds(text: str | None) -> float | None:
@@ -145,7 +150,7 @@ def soundbite(element: _Element, context: Context) -> Soundbite | None:
     if start is None or duration is None:
         context.warnings.add("soundbite_without_times", element.get("startTime"))
         return None
-    return Soundbite(start, duration, words(element, context, "soundbite"))
+    return new_soundbite(start, duration, words(element, context, "soundbite"))
 
 
 def alternate_enclosure(element: _Element, context: Context) -> AlternateEnclosure:
@@ -157,10 +162,10 @@ def alternate_enclosure(element: _Element, context: Context) -> AlternateEnclosu
         name = plain_name(child.tag)
         if name == "podcast:source":
             if uri := context.url(child.get("uri"), child):
-                sources.append(Source(uri, context.attribute(child, "contentType")))
+                sources.append(new_source(uri, context.attribute(child, "contentType")))
         elif name == "podcast:integrity":
             proof = proof or context.attributes(child)
-    return AlternateEnclosure(
+    return new_alternate_enclosure(
         type=get("type"),
         bytes=read_whole(get("length")),
         bitrate=read_number(get("bitrate")),
@@ -198,7 +203,7 @@ def social_interact(element: _Element, context: Context) -> SocialInteract | Non
     if protocol is None:
         context.warnings.add("social_interact_without_protocol")
         return None
-    return SocialInteract(
+    return new_social_interact(
         protocol.lower(),
         context.url(get("uri") or element.text, element),
         get("accountId") or get("podcastAccountId"),
@@ -242,7 +247,7 @@ def funding(element: _Element, context: Context) -> Funding | None:
 def content_link(element: _Element, context: Context) -> Link | None:
     """`podcast:contentLink` of a live item."""
     url = context.url(element.get("href"), element)
-    return Link(url, title=words(element, context, "content_link")) if url else None
+    return new_link(url, title=words(element, context, "content_link")) if url else None
 
 
 def trailer(element: _Element, context: Context) -> Trailer | None:

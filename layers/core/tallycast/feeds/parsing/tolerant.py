@@ -17,6 +17,7 @@ from lxml import etree
 
 from tallycast.feeds.parsing.context import Raw
 from tallycast.feeds.parsing.errors import FeedTooComplexError, NotAFeedError
+from tallycast.feeds.parsing.items import build_item
 from tallycast.feeds.parsing.readers import enclosure_of, read_children
 from tallycast.feeds.parsing.shows import CHANNEL_TABLE
 from tallycast.feeds.parsing.strict import Reading, read_item
@@ -88,15 +89,17 @@ def read(body: bytes, context: Context) -> Reading:
     parsed = from_feedparser(body)
     channel, items = recovered(body, context)
     entries = [entry_raw(entry, context) for entry in parsed.entries[: context.limits.episodes]]
-    raws = merged(entries, items)
+    raws = merged(entries, items)[: context.limits.episodes]
     fill(channel, feed_raw(parsed.feed, context), ())
     left_out = max(0, max(len(parsed.entries), len(items)) - context.limits.episodes)
+    building = context.quiet()
     return Reading(
         _format(body),
         channel,
-        raws[: context.limits.episodes],
+        [build_item(raw, building) for raw in raws],
         tuple(sorted(_addresses(body))),
         left_out,
+        building.warnings,
     )
 
 

@@ -21,6 +21,11 @@ class Warnings:
             first = example[:LONGEST_EXAMPLE]
         self._found[code] = (seen + count, first)
 
+    def add_all(self, later: Warnings) -> None:
+        """Count all that was counted elsewhere, as if it had been met after what is here."""
+        for code, (count, example) in later._found.items():
+            self.add(code, example, count=count)
+
     def copy(self) -> Warnings:
         """The same counts, to go on from twice."""
         other = Warnings()
