@@ -1,5 +1,7 @@
 """So many fetches at one host over all workers, and never more."""
 
+import time
+
 import pytest
 
 from tallycast.feeds.hosts import HostSlots, HostSlotsTakenError
@@ -64,3 +66,13 @@ def test_of_many_that_come_as_many_get_in_as_there_are_slots(platform, clock):
             continue
         held.append(context)
     assert len(held) == 3
+
+
+def test_who_waits_for_an_answer_waits_for_a_slot_and_not_for_ever(platform):
+    impatient = HostSlots(platform.table, time.time, count=1, seconds=1)
+    patient = HostSlots(platform.table, time.time, count=1, seconds=30, patience=10.0)
+    impatient.slot("a.example").__enter__()  # its worker dies: the slot is free a second later
+    with patient.slot("a.example"):
+        short = HostSlots(platform.table, time.time, count=1, seconds=30, patience=0.6)
+        with pytest.raises(HostSlotsTakenError), short.slot("a.example"):
+            pass

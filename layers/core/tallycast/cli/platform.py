@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tallycast.kernel.errors import PermanentError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.client import LambdaClient
 
 LOCAL_STATE = Path(".tallycast") / "local.json"
 
@@ -25,7 +29,7 @@ class CommandRefusedError(PermanentError):
     """The platform refused a command; the message is the platform's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Platform:
     """One deployed stack: an AWS session and the outputs that name its parts."""
 
@@ -33,13 +37,16 @@ class Platform:
     outputs: dict[str, str]
     endpoint: str | None = None
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - any AWS client
-        """A client of this platform's AWS."""
-        return self.session.client(  # type: ignore[call-overload]
-            service,
+    @cached_property
+    def _lambda(self) -> LambdaClient:
+        return self.session.client(
+            "lambda",
             endpoint_url=self.endpoint,
             config=Config(retries={"mode": "standard"}, read_timeout=90),
         )
+
+    def __post_init__(self) -> None:
+        _ = self._lambda  # made now, by one thread: making clients is not thread-safe
 
     def run(self, command: dict[str, Any]) -> dict[str, Any]:
         """Send a command to `manage_feeds` and give its answer.
@@ -49,7 +56,7 @@ class Platform:
             NoPlatformError: it does not answer, or failed on its own account.
         """
         try:
-            answer = self.client("lambda").invoke(
+            answer = self._lambda.invoke(
                 FunctionName=self.outputs["ManageFeeds"], Payload=json.dumps(command).encode()
             )
             reply = json.loads(answer["Payload"].read())

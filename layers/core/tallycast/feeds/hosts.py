@@ -6,6 +6,7 @@ given back after it. A slot whose worker died frees itself.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 
+_LOOK_SECONDS = 0.5
+
+
 class HostSlotsTakenError(RetryableError):
     """As many fetches as allowed are under way at the host; the message waits its turn."""
 
@@ -33,15 +37,23 @@ class HostSlots:
         clock: seconds since the epoch.
         count: fetches that may be under way at one host.
         seconds: how long a slot is held at most; longer than any fetch lasts.
+        patience: seconds to wait for a slot, for somebody who waits for the answer.
     """
 
     def __init__(
-        self, table: Table, clock: Callable[[], float], *, count: int = 4, seconds: int = 60
+        self,
+        table: Table,
+        clock: Callable[[], float],
+        *,
+        count: int = 4,
+        seconds: int = 60,
+        patience: float = 0.0,
     ) -> None:
         self._table = table
         self._clock = clock
         self._count = count
         self._seconds = seconds
+        self._patience = patience
 
     @contextmanager
     def slot(self, host: str) -> Iterator[None]:
@@ -50,12 +62,22 @@ class HostSlots:
         Raises:
             HostSlotsTakenError: all are taken.
         """
-        now = int(self._clock())
-        name, until = self._take(host, now), now + self._seconds
+        name, until = self._wait_for(host)
         try:
             yield
         finally:
             self._give_back(host, name, until)
+
+    def _wait_for(self, host: str) -> tuple[str, int]:
+        patient_until = self._clock() + self._patience
+        while True:
+            now = self._clock()
+            try:
+                return self._take(host, int(now)), int(now) + self._seconds
+            except HostSlotsTakenError:
+                if now >= patient_until:
+                    raise
+            time.sleep(_LOOK_SECONDS)
 
     def _take(self, host: str, now: int) -> str:
         for number in range(self._count):

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 
-
 def inner_markup(element: _Element, levels: int = 64) -> str:
     """What stands inside `element` as HTML: child elements under their local names.
 

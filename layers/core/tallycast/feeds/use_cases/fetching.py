@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from tallycast.feeds.settings import PollSettings, RegistrySettings
 
 
-def fetcher(settings: PollSettings | RegistrySettings) -> Fetch:
-    """Fetch within the settings' budget, and only with a slot of each host on the way."""
+def fetcher(settings: PollSettings | RegistrySettings, *, patient: bool = False) -> Fetch:
+    """Fetch within the settings' budget, and only with a slot of each host on the way.
+
+    A patient fetch spends up to a quarter of its budget on waiting for a slot.
+    """
     slots = HostSlots(
         clients.table(settings.core_table),
         time.time,
         count=settings.host_slots,
         seconds=int(settings.fetch_seconds) + 5,
+        patience=settings.fetch_seconds / 4 if patient else 0.0,
     )
     return partial(
         fetch,

@@ -24,6 +24,6 @@ def registry_with(settings: RegistrySettings) -> Registry:
     return Registry(
         store=FeedStore(clients.table(settings.core_table)),
         queue=PollQueue(clients.sqs(), settings.poll_queue_url),
-        fetch=fetcher(settings),
+        fetch=fetcher(settings, patient=True),
         clock=utc_now,
     )
