@@ -27,7 +27,7 @@ from tallycast.feeds.hosts import HostSlotsTakenError
 from tallycast.feeds.outcome import Outcome, PollResult
 from tallycast.feeds.poll import FeedBusyError
 from tallycast.feeds.queue import Delayed
-from tallycast.feeds.use_cases.poll import longest_fetch_seconds, poll_queue, poller
+from tallycast.feeds.use_cases.poll import longest_poll_seconds, poll_queue, poller
 from tallycast.kernel.errors import TallycastError
 from tallycast.kernel.times import utc_now
 
@@ -61,7 +61,7 @@ def poll_one(record: PollRecord, lambda_context: LambdaContext) -> None:
         feed_id=message.feed_id,
         reason=message.reason,
     ):
-        if lambda_context.get_remaining_time_in_millis() / 1000 < longest_fetch_seconds():
+        if lambda_context.get_remaining_time_in_millis() / 1000 < longest_poll_seconds():
             # A poll cut off in the middle costs a whole visibility time-out; a copy costs nothing.
             poll_queue().send([Delayed(message)])
             logger.info("deferred", extra={"why": "too little time left"})
@@ -77,6 +77,8 @@ def poll_one(record: PollRecord, lambda_context: LambdaContext) -> None:
             except TallycastError as error:
                 logger.warning("not polled", extra={"error": f"{error.code}: {error.message}"})
                 raise
+        if result.again is not None:
+            poll_queue().send([Delayed(result.again)])
         _report(message, result)
 
 

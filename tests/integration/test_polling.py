@@ -9,6 +9,7 @@ import pytest
 
 from tallycast.aws import clients
 from tallycast.aws.errors import ServiceUnavailableError
+from tallycast.feeds.catalogue import compare
 from tallycast.feeds.feed import FeedStatus
 from tallycast.feeds.items import episode_id
 from tallycast.feeds.outcome import Outcome
@@ -275,7 +276,7 @@ def test_a_lost_catalogue_heals_without_publishing_anything_twice(platform):
     platform.poll(added)
     [key] = platform.keys("catalogue/")
     before = {episode["episode_id"] for episode in platform.items("episode")}
-    platform.documents.delete(key)
+    platform.documents.drop(key)
     platform.origin.put("/feed.xml", feed([item(3), item(1), item(2)]))
     platform.poll(added)
     after = {episode["episode_id"] for episode in platform.items("episode")}
@@ -349,3 +350,145 @@ def test_a_pause_in_the_middle_of_a_poll_wins_over_the_poll(platform):
     assert platform.broken(fetch=pausing).poll(message).outcome is Outcome.VOID
     assert platform.feed(added).status is FeedStatus.PAUSED
     assert platform.poller.poll(message).outcome is Outcome.VOID
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://x:99999999/a", "http://[::1/", "http://[abc]/x", "//x:y/", "http://x:-1/",
+        "http://x\\@y:z/", "javascript:alert(1)", "file:///etc/passwd", "not an address",
+    ],
+)  # fmt: skip
+def test_no_new_address_a_document_names_can_make_a_poll_raise(platform, address):
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    added = platform.add()
+    head = f"<itunes:new-feed-url>{address}</itunes:new-feed-url>"
+    platform.origin.put("/feed.xml", feed([item(2), item(1)], head=head))
+    result = platform.poll(added)
+    assert (result.outcome, result.new) == (Outcome.CHANGED, 2)
+    assert platform.feed(added).url == platform.origin.url("/feed.xml")
+
+
+def test_whatever_our_reader_stumbles_over_is_the_feeds_failure_and_kept(platform, monkeypatch):
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    added = platform.add()
+    platform.poll(added)
+
+    def stumble(*_, **__):
+        raise ZeroDivisionError("by a stranger's document")
+
+    monkeypatch.setattr("tallycast.feeds.poll.read", stumble)
+    body = feed([item(2)])
+    platform.origin.put("/feed.xml", body)
+    result = platform.poll(added)
+    assert (result.outcome, result.error.code) == (Outcome.FAILED, "DocumentUnreadableError")
+    assert any(hashlib.sha256(body).hexdigest() in key for key in platform.keys("quarantine/"))
+
+
+def test_three_feeds_that_send_one_another_in_a_circle_move_nowhere(platform):
+    names = ["/feed.xml", "/b.xml", "/c.xml"]
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    added = platform.add()
+    platform.poll(added)
+    for path, onward in zip(names, [*names[1:], names[0]], strict=True):
+        head = f"<itunes:new-feed-url>{platform.origin.url(onward)}</itunes:new-feed-url>"
+        platform.origin.put(path, feed([item(1), item(2)], head=head))
+    assert platform.poll(added).new == 1
+    assert platform.feed(added).url == platform.origin.url("/feed.xml")
+
+
+def test_a_move_that_never_works_is_tried_once_a_day_and_costs_nothing_between(platform):
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    added = platform.add(pinned=True)
+    platform.poll(added)
+    head = f"<itunes:new-feed-url>{platform.origin.url('/gone.xml')}</itunes:new-feed-url>"
+    platform.origin.put("/feed.xml", feed([item(1)], head=head))
+    outcomes = [platform.poll(added).outcome for _ in range(96)]
+    asked = [path for path, _ in platform.origin.requests].count("/gone.xml")
+    assert outcomes.count(Outcome.CHANGED) == 1
+    assert asked == 1
+    platform.poll(added)
+    assert [path for path, _ in platform.origin.requests].count("/gone.xml") == 2
+
+
+def test_a_move_onto_a_removed_feeds_address_is_made(platform):
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    platform.origin.put("/old.xml", feed([item(9)], title="Other"))
+    removed = platform.add("/old.xml")
+    platform.registry.remove("acme", removed.feed_id)
+    added = platform.add()
+    platform.poll(added)
+    location = {"Location": platform.origin.url("/old.xml")}
+    platform.origin.put("/feed.xml", status=301, headers=location)
+    assert platform.poll(added).moved_to == platform.origin.url("/old.xml")
+
+
+def test_a_document_with_more_changes_than_one_poll_writes_is_taken_in_parts(platform, monkeypatch):
+    monkeypatch.setitem(compare.__kwdefaults__, "most", 10)
+    platform.origin.put("/feed.xml", feed([item(n) for n in range(25)]))
+    added = platform.add()
+    results = [platform.poll(added)]
+    while results[-1].again is not None:
+        message = results[-1].again
+        assert message == platform.message(added, reason="requested")
+        results.append(platform.poller.poll(message))
+    assert [result.new for result in results] == [10, 10, 5]
+    assert all(result.imported for result in results)
+    assert len(platform.items("episode")) == 25
+    platform.origin.put("/feed.xml", feed([item(n, title="Edited") for n in range(5, 25)]))
+    results = [platform.poll(added)]
+    while results[-1].again is not None:
+        results.append(platform.poller.poll(results[-1].again))
+    assert sum(result.updated for result in results) == 20
+    assert sum(result.gone for result in results) == 5
+    assert not any(result.imported for result in results)
+    assert platform.poll(added).outcome is Outcome.UNCHANGED
+
+
+def test_a_slow_poll_never_overwrites_what_a_later_one_wrote(platform):
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    added = platform.add()
+    platform.poll(added)
+    platform.origin.put("/feed.xml", feed([item(1, title="Second")]))
+    message = platform.message(added)
+    platform.now = message.scheduled_for
+    asked = []
+
+    def slow(request):
+        got = platform.fetch(request)
+        platform.now += timedelta(seconds=2)
+        platform.registry.poll("acme", added.feed_id)
+        platform.origin.put("/feed.xml", feed([item(1, title="Third")]))
+        with pytest.raises(FeedBusyError):
+            platform.poller.poll(platform.message(added))
+        asked.append(platform.message(added))
+        return got
+
+    assert platform.broken(fetch=slow).poll(message).outcome is Outcome.VOID
+    assert platform.poller.poll(asked[0]).updated == 1
+    [episode] = platform.store.episodes("acme", added.show_id)
+    assert episode["title"] == "Third"
+
+
+def test_a_show_that_was_empty_at_first_is_imported_when_it_fills(platform):
+    platform.origin.put("/feed.xml", feed([]))
+    added = platform.add()
+    platform.poll(added)
+    platform.origin.put("/feed.xml", feed([item(n) for n in range(5)]))
+    result = platform.poll(added)
+    assert (result.new, result.imported) == (5, True)
+    platform.origin.put("/feed.xml", feed([item(n) for n in range(6)]))
+    assert platform.poll(added).imported is False
+
+
+def test_a_document_is_kept_only_when_it_brought_something(platform):
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    added = platform.add()
+    platform.poll(added)
+    for number in range(5):
+        head = f"<lastBuildDate>Sun, 22 Nov 2026 10:0{number}:00 GMT</lastBuildDate>"
+        platform.origin.put("/feed.xml", feed([item(1)], head=head))
+        assert platform.poll(added).outcome is Outcome.CHANGED
+    assert len(platform.keys("raw/")) == 1
+    platform.registry.poll("acme", added.feed_id, replay=True)
+    assert platform.poll(added, reason="replay").unchanged == 1

@@ -97,3 +97,37 @@ def test_pinning_changes_the_pause_and_nothing_else(platform):
     platform.registry.pin("acme", added.feed_id, pinned=False)
     platform.poll(added)
     assert platform.feed(added).interval_seconds > 900
+
+
+def test_a_removed_feed_comes_back_at_the_address_it_is_added_under(platform):
+    platform.origin.put("/one.xml", feed([item(1)], head=GUID_HEAD))
+    platform.origin.put("/two.xml", feed([item(1), item(2)], head=GUID_HEAD))
+    first = platform.add("/one.xml")
+    platform.poll(first)
+    platform.registry.remove("acme", first.feed_id)
+    platform.origin.put("/one.xml", status=404)
+    again = platform.add("/two.xml", pinned=True)
+    assert (again.feed_id, again.url, again.pinned) == (
+        first.feed_id,
+        platform.origin.url("/two.xml"),
+        True,
+    )
+    assert platform.poll(again).new == 1
+
+
+def test_only_an_active_feed_is_replayed(platform):
+    platform.origin.put("/feed.xml", feed([item(1)]))
+    added = platform.add()
+    platform.registry.pause("acme", added.feed_id)
+    with pytest.raises(FeedStatusError, match="resume it"):
+        platform.registry.poll("acme", added.feed_id, replay=True)
+    assert platform.feed(added).status is FeedStatus.PAUSED
+
+
+def test_feeds_are_listed_in_pages(platform):
+    for number in range(5):
+        platform.origin.put(f"/{number}.xml", feed([item(number)]))
+        platform.add(f"/{number}.xml")
+    every = [one.feed_id for one in platform.registry.list("acme")]
+    assert len(every) == 5
+    assert [one.feed_id for one in platform.registry.list("acme", after=every[2])] == every[3:]

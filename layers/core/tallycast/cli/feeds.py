@@ -13,7 +13,9 @@ from tallycast.cli import tables
 from tallycast.cli.options import as_json, platform_options
 from tallycast.cli.sources import load
 from tallycast.feeds.comparison import diff
+from tallycast.feeds.opml import read_opml, write_opml
 from tallycast.feeds.parsing import parse, to_json
+from tallycast.kernel.times import utc_now
 
 if TYPE_CHECKING:
     from tallycast.cli.platform import Platform
@@ -84,7 +86,14 @@ def add(platform: Platform, tenant: str, json_wanted: bool, url: str, pinned: bo
 @platform_options
 def list_command(platform: Platform, tenant: str, json_wanted: bool) -> None:
     """List the registered feeds."""
-    feeds = platform.run({"command": "list", "tenant": tenant})["feeds"]
+    feeds: list[dict[str, Any]] = []
+    command: dict[str, Any] = {"command": "list", "tenant": tenant}
+    while True:
+        page = platform.run(command)
+        feeds += page["feeds"]
+        if page["next"] is None:
+            break
+        command["after"] = page["next"]
     if json_wanted:
         _print_json({"feeds": feeds})
     else:
@@ -115,7 +124,9 @@ _change("replay", "Read the stored document again, whole, without fetching.")
 @platform_options
 def import_command(platform: Platform, tenant: str, json_wanted: bool, file: Path) -> None:
     """Add every feed of an OPML FILE, in the background."""
-    opml = file.read_text(encoding="utf-8", errors="replace")
+    # Read here, in whatever encoding it declares; sent in the one the platform takes.
+    outlines = read_opml(file.read_bytes())
+    opml = write_opml(outlines, title=file.name, created=utc_now()).decode()
     answer = platform.run({"command": "import", "tenant": tenant, "opml": opml})
     if json_wanted:
         _print_json(answer)

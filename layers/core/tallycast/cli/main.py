@@ -29,7 +29,7 @@ cli.add_command(episodes)
 def main() -> None:
     """Run the command line; whatever goes wrong is one line on stderr and an exit code.
 
-    Exit codes: 0 done, 1 the reader of the output left, 2 refused or wrongly used, 130
+    Exit codes: 0 done, 1 the output could not be written, 2 refused or wrongly used, 130
     interrupted.
     """
     try:
@@ -43,6 +43,9 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has left: there is nobody to tell, nor anything to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"cannot write the output: {error.strerror or error}", err=True)
         sys.exit(1)
     except TallycastError as error:
         click.echo(error.message, err=True)

@@ -18,6 +18,7 @@ from tallycast.kernel.errors import PermanentError
 if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
 
+LARGEST_COMMAND = 6_000_000  # bytes; Lambda takes no more in one invocation
 LOCAL_STATE = Path(".tallycast") / "local.json"
 
 
@@ -42,7 +43,7 @@ class Platform:
         return self.session.client(
             "lambda",
             endpoint_url=self.endpoint,
-            config=Config(retries={"mode": "standard"}, read_timeout=90),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=90),
         )
 
     def __post_init__(self) -> None:
@@ -55,10 +56,11 @@ class Platform:
             CommandRefusedError: the platform says no, and why.
             NoPlatformError: it does not answer, or failed on its own account.
         """
+        payload = json.dumps(command, ensure_ascii=False).encode("utf-8", "replace")
+        if len(payload) > LARGEST_COMMAND:
+            raise CommandRefusedError("too much for one command; split it", bytes=len(payload))
         try:
-            answer = self._lambda.invoke(
-                FunctionName=self.outputs["ManageFeeds"], Payload=json.dumps(command).encode()
-            )
+            answer = self._lambda.invoke(FunctionName=self.outputs["ManageFeeds"], Payload=payload)
             reply = json.loads(answer["Payload"].read())
         except (BotoCoreError, ClientError) as error:
             raise NoPlatformError(f"the platform does not answer: {error}") from error

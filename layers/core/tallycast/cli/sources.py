@@ -33,6 +33,8 @@ def load(source: str, *, allow: tuple[str, ...] = ()) -> Document:
     if source.lower().startswith(("http://", "https://")):
         got = fetch(FetchRequest(url=source), settings=FetchSettings(allow=allow))
         return Document(got.body, got.final_url, got.content_type)
+    if not source:
+        raise SourceUnreadableError("no file or address given")
     try:
         body = (
             sys.stdin.buffer.read(MAX_BODY_BYTES + 1) if source == "-" else _read_file(Path(source))

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 
+# What one reading may write: a table's partition takes about a thousand writes a second, and a
+# poll must end. The rest is left for the next poll, which comes at once.
+MOST_CHANGES = 4_000
+# Gone episodes that a catalogue remembers; the table remembers all of them.
+MOST_GONE = 20_000
+
 
 class CatalogueUnreadableError(PermanentError):
     """The stored catalogue is damaged or of a version this code does not know."""
@@ -128,7 +134,8 @@ class Comparison:
     """What a reading means against what was known.
 
     `gone` left the document and are kept; `returned` are back unchanged after having been gone.
-    `moved` counts those of `updated` whose enclosure changed its host or path.
+    `moved` counts those of `updated` whose enclosure changed its host or path. `rest` counts the
+    changes left for the next reading of the same document.
     """
 
     new: tuple[Write, ...]
@@ -137,7 +144,13 @@ class Comparison:
     returned: tuple[str, ...]
     moved: int
     unchanged: int
+    rest: int
     catalogue: Catalogue
+
+    @property
+    def changes(self) -> int:
+        """How many episodes are to be written."""
+        return len(self.new) + len(self.updated) + len(self.gone) + len(self.returned)
 
 
 def identity_of(episode: Episode) -> str:
@@ -153,6 +166,7 @@ def compare(
     now: str,
     head: Head | None,
     whole: bool,
+    most: int = MOST_CHANGES,
 ) -> Comparison:
     """Compare a reading with the catalogue and make the next catalogue.
 
@@ -163,13 +177,14 @@ def compare(
         now: the time of the reading, as text.
         head: the digests of the document's head, if it was cut.
         whole: every item was parsed.
+        most: changes that may be written now.
     """
     entries = dict(known.entries)
     present = set()
     new: list[Write] = []
     updated: list[Write] = []
     returned: list[str] = []
-    moved = unchanged = 0
+    moved = unchanged = rest = 0
     for identity in untouched:
         present.add(identity)
         unchanged += 1
@@ -178,6 +193,12 @@ def compare(
         present.add(identity)
         before = entries.get(identity)
         entry = _entry(read, first_seen=before.first_seen if before else now)
+        to_write = (
+            before is None or before.fingerprint != entry.fingerprint or before.gone_at is not None
+        )
+        if to_write and len(new) + len(updated) + len(returned) >= most:
+            rest += 1
+            continue
         entries[identity] = entry
         if before is None:
             new.append(Write(identity, read.episode, entry))
@@ -189,11 +210,13 @@ def compare(
             if before.gone_at is not None:
                 returned.append(identity)
     # A document without a single item says nothing of its episodes: hosts serve such by mistake.
-    gone = tuple(
+    absent = [
         identity
         for identity, entry in entries.items()
         if present and identity not in present and entry.gone_at is None
-    )
+    ]
+    gone = tuple(absent[: max(0, most - len(new) - len(updated) - len(returned))])
+    rest += len(absent) - len(gone)
     for identity in gone:
         entries[identity] = replace(entries[identity], gone_at=now, item_digest=None)
     return Comparison(
@@ -203,8 +226,19 @@ def compare(
         returned=tuple(returned),
         moved=moved,
         unchanged=unchanged,
-        catalogue=Catalogue(entries, head, now if whole else known.read_whole_at),
+        rest=rest,
+        catalogue=Catalogue(_bounded(entries), head, now if whole else known.read_whole_at),
     )
+
+
+def _bounded(entries: dict[str, Entry]) -> dict[str, Entry]:
+    """Without those that have been gone the longest, when there are too many of them."""
+    gone = [identity for identity, entry in entries.items() if entry.gone_at is not None]
+    if len(gone) > MOST_GONE:
+        gone.sort(key=lambda identity: entries[identity].gone_at or "")
+        for identity in gone[: len(gone) - MOST_GONE]:
+            del entries[identity]
+    return entries
 
 
 def _entry(read: ReadEpisode, first_seen: str) -> Entry:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -43,6 +44,9 @@ class BadCommandError(PermanentError):
         return cls(f"bad command: {where}: {first['msg']}")
 
 
+FeedId = Annotated[str, Field(pattern=r"^feed_[0-9a-z]{1,40}$")]
+
+
 class _Command(Produced):
     tenant: str
 
@@ -56,25 +60,27 @@ class AddFeed(_Command):
 
 
 class ListFeeds(_Command):
-    """List the tenant's feeds."""
+    """List the tenant's feeds, in the order they were added, from behind `after` on."""
 
     command: Literal["list"]
+    limit: Annotated[int, Field(ge=1, le=1000)] = 500
+    after: FeedId | None = None
 
 
 class ChangeFeed(_Command):
     """Pause, resume, remove, pin, unpin, poll or replay one feed."""
 
     command: Literal["pause", "resume", "remove", "pin", "unpin", "poll", "replay", "show"]
-    feed_id: str
+    feed_id: FeedId
 
 
 class ListEpisodes(_Command):
     """List a feed's episodes, newest first, or find those with a guid or behind an enclosure."""
 
     command: Literal["episodes"]
-    feed_id: str
+    feed_id: FeedId
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    after: str | None = None
+    after: Annotated[str, Field(max_length=100)] | None = None
     guid: str | None = None
     enclosure: str | None = None
 
@@ -117,7 +123,7 @@ class Commands:
                 feed = self.registry.add(command.tenant, command.url, pinned=command.pinned)
                 return {"feed": shown(feed)}
             case ListFeeds():
-                return {"feeds": [shown(feed) for feed in self.registry.list(command.tenant)]}
+                return self._list(command)
             case ChangeFeed():
                 return {"feed": shown(self._change(command))}
             case ListEpisodes():
@@ -126,6 +132,16 @@ class Commands:
                 return self._import(command)
             case ExportOpml():
                 return {"opml": self._export(command.tenant)}
+
+    def _list(self, command: ListFeeds) -> dict[str, Any]:
+        feeds = self.registry.list(command.tenant, after=command.after)
+        page = list(islice(feeds, command.limit + 1))
+        more = len(page) > command.limit
+        page = page[: command.limit]
+        return {
+            "feeds": [shown(feed) for feed in page],
+            "next": page[-1].feed_id if more else None,
+        }
 
     def _change(self, command: ChangeFeed) -> Feed:
         registry, tenant, feed_id = self.registry, command.tenant, command.feed_id

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, is_dataclass
+import re
+from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tallycast.feeds.identity import enclosure_key
 from tallycast.feeds.model import Enclosure, Episode, Source
@@ -71,63 +72,76 @@ def fingerprint(episode: Episode) -> str:
 
     Addresses of media files count without their query, because tokens rotate there, but with
     scheme, host, prefixes and path. The same on every machine and version of Python.
+
+    An episode's fields are written by name and the empty ones not at all: a field added to it
+    leaves the fingerprints of episodes without it as they are. The values inside (persons,
+    transcripts …) are written whole, by place: a field added there changes every episode that
+    has such a value.
     """
-    pieces: list[str] = []
-    _write(episode, pieces.append)
-    text = "\x1f".join(pieces).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text).hexdigest()[: 2 * FINGERPRINT_BYTES]
+    names: list[str] = []
+    texts: list[str] = []
+    written: list[object] = []
+    for name, value in zip(_NAMES, _values(episode), strict=True):
+        if type(value) is str:  # most are: spare them the call, and long ones the quoting
+            names.append(name)
+            texts.append(value)
+            written.append(len(value))
+        elif value is not None and value is not False and value != ():
+            names.append(name)
+            written.append(_WRITERS[type(value)](value))
+    # `ascii` quotes: different values give different texts, and the same ones everywhere.
+    head = f"{' '.join(names)} {written!a}"
+    data = b"".join([text.encode("utf-8", "surrogatepass") for text in (head, *texts)])
+    return hashlib.sha256(data).hexdigest()[: 2 * FINGERPRINT_BYTES]
 
 
 def _identity(episode: Episode) -> tuple[str, str]:
     return episode.identity, episode.identity_value
 
 
-class _Shapes(dict[type, "tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]"]):
-    """Field names and a fast way to all values, by class of the normal form."""
+class _Writers(dict[type, "Callable[[Any], object]"]):
+    """What turns a value of the normal form into tuples, texts and numbers, by its class."""
 
-    def __missing__(
-        self, kind: type
-    ) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]:
-        names = tuple(field.name for field in fields(kind))
-        shape = self[kind] = (names, attrgetter(*names))
-        return shape
+    def __missing__(self, kind: type) -> Callable[[Any], object]:
+        values = attrgetter(*(field.name for field in fields(kind)))
+        nested = [place for place, field in enumerate(fields(kind)) if not _is_flat(field.type)]
 
+        def write_address(value: object) -> object:
+            address, *others = values(value)
+            return address.partition("?")[0], *others
 
-_SHAPES = _Shapes()
+        def write_nested(value: object) -> object:
+            written = list(values(value))
+            for place in nested:
+                written[place] = self[type(written[place])](written[place])
+            return written
 
-
-def _write(value: object, put: Callable[[str], None]) -> None:
-    """Write one value so that different values give different texts.
-
-    Fields are written by name, and empty ones not at all: a field added to the normal form
-    leaves the fingerprints of episodes without it as they are.
-    """
-    if isinstance(value, str):
-        put(f"s{len(value)}:{value}")
-    elif isinstance(value, tuple):
-        put(f"({len(value)}")
-        for one in value:
-            _write(one, put)
-    elif isinstance(value, datetime):
-        put(f"t{value.timestamp():.0f}")
-    elif is_dataclass(value):
-        _write_fields(value, put)
-    else:
-        put(f"{type(value).__name__}{value!r}")
-
-
-def _write_fields(value: object, put: Callable[[str], None]) -> None:
-    kind = type(value)
-    names, values = _SHAPES[kind]
-    put(kind.__name__)
-    for name, inside in zip(names, values(value), strict=True):
-        if inside is None or inside is False or inside == ():
-            continue
-        put(name)
-        if (name == "url" and kind is Enclosure) or (name == "uri" and kind is Source):
-            put(str(inside).partition("?")[0])
-        elif type(inside) is str:  # most are: spare them the call
-            put(f"s{len(inside)}:{inside}")
+        if kind in _MEDIA_FILES:
+            self[kind] = write_address
         else:
-            _write(inside, put)
-    put(")")
+            self[kind] = write_nested if nested else values
+        return self[kind]
+
+
+def _is_flat(annotation: object) -> bool:
+    """Whether a field, by its annotation in the model, holds nothing with fields of its own."""
+    return _PLAIN.issuperset(re.findall(r"\w+", str(annotation)))
+
+
+def _write_all(values: tuple[object, ...]) -> object:
+    """Many values, which in the normal form are of one class."""
+    return list(map(_WRITERS[type(values[0])], values)) if values else ()
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+_NAMES = tuple(field.name for field in fields(Episode))
+_values = attrgetter(*_NAMES)
+_PLAIN = frozenset({"str", "int", "float", "bool", "None"})
+# The first field of these is an address whose query does not count.
+_MEDIA_FILES = frozenset({Enclosure, Source})
+_WRITERS = _Writers(dict.fromkeys((str, int, float, bool, type(None)), _as_it_is))
+_WRITERS[tuple] = _write_all
+_WRITERS[datetime] = datetime.timestamp

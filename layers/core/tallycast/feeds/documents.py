@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from tallycast.aws.errors import translated
 from tallycast.feeds.catalogue import Catalogue, CatalogueUnreadableError
 from tallycast.kernel import keys
-from tallycast.kernel.errors import PermanentError
+from tallycast.kernel.errors import PermanentError, TallycastError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -56,9 +57,9 @@ class DocumentStore:
         except (ObjectMissingError, CatalogueUnreadableError):
             return Catalogue()
 
-    def delete(self, key: str) -> None:
-        """Drop a superseded catalogue."""
-        with translated(f"delete {key}"):
+    def drop(self, key: str) -> None:
+        """Delete a superseded catalogue, as far as the bucket lets us: nobody reads it again."""
+        with contextlib.suppress(TallycastError), translated(f"delete {key}"):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def quarantine(self, feed: Feed, name: str, reason: str, raw: str) -> None:

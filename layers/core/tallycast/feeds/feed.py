@@ -25,11 +25,13 @@ class Feed(Produced):
     """One feed of one tenant, as the `core` table holds it.
 
     `addresses` are those it is known by (as added, as redirected, as moved): no other feed of the
-    tenant may have one of them. `quality` is the data-quality score (0 to 100) of the last whole
-    reading, `interval_seconds` the pause the rhythm asked for, `failures` the number of polls in
-    a row that failed. `move_pending` says that the document names a new address which did not
-    answer with a feed yet. `last_counts` says what the last good poll found;
-    `recent_episodes` are the latest publishing times, which tell the rhythm.
+    tenant may have one of them. `body_hash` is of the document last read, `raw_hash` of the last
+    one kept. `unfinished` says that changes of it are still to be written, `move_tried_at` when
+    the new address that it names was last asked and gave no feed. `quality` is the data-quality
+    score (0 to 100) of the last whole reading, `interval_seconds` the pause the rhythm asked for,
+    `failures` the number of polls in a row that failed. `last_counts` says what the last good
+    poll found; `imported` that the back catalogue is in; `recent_episodes` are the latest
+    publishing times, which tell the rhythm.
     """
 
     tenant: str
@@ -48,7 +50,9 @@ class Feed(Produced):
     last_modified: str | None = None
     validators_url: str | None = None
     body_hash: str | None = None
-    move_pending: bool = False
+    raw_hash: str | None = None
+    unfinished: bool = False
+    move_tried_at: datetime | None = None
     catalogue_key: str | None = None
 
     next_poll_at: datetime | None = None
@@ -62,6 +66,7 @@ class Feed(Produced):
     failures: int = 0
 
     last_counts: dict[str, int] = Field(default_factory=dict)
+    imported: bool = False
     episodes: int = 0
     recent_episodes: tuple[datetime, ...] = ()
     ttl_minutes: int | None = None

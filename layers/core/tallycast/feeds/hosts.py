@@ -80,8 +80,7 @@ class HostSlots:
             time.sleep(_LOOK_SECONDS)
 
     def _take(self, host: str, now: int) -> str:
-        for number in range(self._count):
-            name = f"slot_{number}"
+        for name in self._free(host, now):
             try:
                 with translated(f"take a slot of {host}"):
                     self._table.update_item(
@@ -100,6 +99,13 @@ class HostSlots:
         raise HostSlotsTakenError(
             f"{self._count} fetches are under way at {host}", host=host, slots=self._count
         )
+
+    def _free(self, host: str, now: int) -> list[str]:
+        """The slots that look free: a look costs a fraction of a write that fails."""
+        with translated(f"look at the slots of {host}"):
+            item = self._table.get_item(Key=keys.host(host), ConsistentRead=True).get("Item", {})
+        names = [f"slot_{number}" for number in range(self._count)]
+        return [name for name in names if int(str(item.get(name, 0))) <= now]
 
     def _give_back(self, host: str, name: str, until: int) -> None:
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tallycast.feeds.feed import PollMessage
     from tallycast.kernel.errors import TallycastError
 
 
@@ -30,6 +31,7 @@ class PollResult:
     """What a poll found. Counts are of episodes; `unchanged` includes those not parsed again.
 
     `imported` says that this was the feed's first reading: its episodes are a back catalogue.
+    `again` is the message for the rest of a document that has more changes than one poll writes.
     """
 
     outcome: Outcome
@@ -45,6 +47,7 @@ class PollResult:
     quality: float | None = None
     newest_published: datetime | None = None
     imported: bool = False
+    again: PollMessage | None = None
 
     def counts(self) -> dict[str, int]:
         """The numbers of episodes, by what became of them."""

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from tallycast.feeds.catalogue import Catalogue, Comparison, compare
 from tallycast.feeds.documents import DocumentStore, ObjectMissingError
-from tallycast.feeds.fetching import FeedGoneError, FetchError, FetchRequest, FetchResult
+from tallycast.feeds.feed import FeedStatus, PollMessage
+from tallycast.feeds.fetching import (
+    BadUrlError,
+    FeedGoneError,
+    FetchError,
+    FetchRequest,
+    FetchResult,
+    urls,
+)
 from tallycast.feeds.items import EpisodeItem, ShowItem, episode_id
 from tallycast.feeds.outcome import Outcome, PollResult
 from tallycast.feeds.parsing import FeedTooComplexError, NotAFeedError
@@ -32,9 +41,9 @@ from tallycast.kernel.times import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
-    from tallycast.feeds.feed import Feed, PollMessage
+    from tallycast.feeds.feed import Feed
 
 
 class FeedBusyError(RetryableError):
@@ -45,9 +54,15 @@ class FeedMoveRefusedError(PermanentError):
     """A feed wants to move to an address that another feed of the tenant already has."""
 
 
+class DocumentUnreadableError(PermanentError):
+    """A document that our reader stumbles over without knowing why."""
+
+
+MOVE_AGAIN = timedelta(hours=24)
+
 # What a feed or its host does wrong. Everything else is ours, and is tried again.
 UNREADABLE = (NotAFeedError, FeedTooComplexError)
-FEED_FAULTS = (FetchError, *UNREADABLE, FeedMoveRefusedError)
+FEED_FAULTS = (FetchError, *UNREADABLE, DocumentUnreadableError, FeedMoveRefusedError)
 
 
 class Fetch(Protocol):
@@ -87,14 +102,15 @@ class Poller:
             return PollResult(Outcome.VOID)
         try:
             after, result = self._polled(feed, message, now)
-            self.store.commit(after, lease_id=lease_id)
+            self.store.commit(after, lease_id=lease_id, scheduled_for=message.scheduled_for)
         except LeaseLostError:
+            self.store.release(feed, lease_id=lease_id)
             return PollResult(Outcome.VOID)  # a person or a later poll decided otherwise meanwhile
         except BaseException:
             self.store.release(feed, lease_id=lease_id)
             raise
         if feed.catalogue_key and feed.catalogue_key != after.catalogue_key:
-            self.documents.delete(feed.catalogue_key)
+            self.documents.drop(feed.catalogue_key)
         return result
 
     def _polled(self, feed: Feed, message: PollMessage, now: datetime) -> tuple[Feed, PollResult]:
@@ -102,10 +118,9 @@ class Poller:
         try:
             if message.reason == "replay" and (stored := self._stored(feed)) is not None:
                 return self._absorbed(feed, _kept(feed, stored), now, whole=True)
-            got = self.fetch(_conditional(feed))
-            if got.kind == "not_modified" or (
-                _hash(got.body) == feed.body_hash and not feed.move_pending
-            ):
+            again = feed.unfinished or _move_is_due(feed, now)
+            got = self.fetch(FetchRequest(url=feed.url) if again else _conditional(feed))
+            if got.kind == "not_modified" or (_hash(got.body) == feed.body_hash and not again):
                 return self._unchanged(feed, got, now)
             return self._absorbed(feed, got, now, whole=False)
         except FeedGoneError as error:
@@ -116,11 +131,11 @@ class Poller:
             return failed, PollResult(Outcome.FAILED, error=error)
 
     def _stored(self, feed: Feed) -> bytes | None:
-        """The document as last read, if there was one and the bucket still has it."""
-        if feed.body_hash is None:
+        """The document that last brought a change, if there was one and the bucket still has it."""
+        if feed.raw_hash is None:
             return None
         try:
-            return self.documents.raw(feed, feed.body_hash)
+            return self.documents.raw(feed, feed.raw_hash)
         except ObjectMissingError:
             return None
 
@@ -142,12 +157,11 @@ class Poller:
         reading = self._read(feed, got, known, now, whole=whole)
         target = got.permanent_url
         wanted = None if whole else _wanted_address(feed, got, reading)
-        followed = self._followed(feed, wanted, known, now) if wanted else None
+        try_move = wanted is not None and (feed.move_tried_at is None or _move_is_due(feed, now))
+        followed = self._followed(feed, wanted, known, now) if wanted and try_move else None
         if followed is not None:
             got, reading = followed
             target = got.permanent_url or wanted
-        body_hash = _hash(got.body)
-        self.documents.put_raw(feed, body_hash, got.body)
         moved = self._moved(feed, target)
         compared = compare(
             known,
@@ -157,6 +171,10 @@ class Poller:
             head=reading.head,
             whole=reading.whole,
         )
+        body_hash, raw_hash = _hash(got.body), feed.raw_hash
+        if compared.changes or reading.feed.quarantined or raw_hash is None:
+            self.documents.put_raw(feed, body_hash, got.body)
+            raw_hash = body_hash
         self._write(moved, reading, compared, to_text(now))
         key = self.documents.put_catalogue(feed, body_hash, compared.catalogue)
         standing = described(moved, reading, compared.catalogue)
@@ -172,18 +190,34 @@ class Poller:
             quarantined=len(reading.feed.quarantined),
             moved_to=moved.url if moved.url != feed.url else None,
             quality=after.quality,
-            imported=feed.catalogue_key is None,
+            imported=not feed.imported,
             newest_published=max(
                 (w.episode.published for w in compared.new if w.episode.published), default=None
             ),
         )
+        tried_at = now if try_move else feed.move_tried_at
+        if wanted is None or followed is not None:
+            tried_at = None
         update: dict[str, object] = {
             "body_hash": body_hash,
+            "raw_hash": raw_hash,
             "catalogue_key": key,
             "last_counts": result.counts(),
-            "move_pending": wanted is not None and followed is None,
+            "imported": feed.imported or (bool(compared.catalogue.entries) and not compared.rest),
+            "unfinished": compared.rest > 0,
+            "move_tried_at": tried_at,
         }
-        return after.model_copy(update=update), result
+        after = after.model_copy(update=update)
+        return self._going_on(after, result) if compared.rest else (after, result)
+
+    def _going_on(self, feed: Feed, result: PollResult) -> tuple[Feed, PollResult]:
+        """The feed due at once again, with the message for the rest of its document."""
+        due = self.clock()
+        due = due.replace(microsecond=due.microsecond // 1000 * 1000)
+        message = PollMessage(
+            tenant=feed.tenant, feed_id=feed.feed_id, scheduled_for=due, reason="requested"
+        )
+        return feed.model_copy(update={"next_poll_at": due}), replace(result, again=message)
 
     def _read(
         self, feed: Feed, got: FetchResult, known: Catalogue, now: datetime, *, whole: bool
@@ -191,11 +225,20 @@ class Poller:
         try:
             return _read(got, known, now, whole=whole)
         except UNREADABLE as error:
-            # What cannot be read is kept with its reason, so that a better reader can replay it.
-            body_hash = _hash(got.body)
-            self.documents.put_raw(feed, body_hash, got.body)
-            self.documents.quarantine(feed, body_hash, error.message, f"raw document {body_hash}")
+            self._set_aside(feed, got, error.message)
             raise
+        except Exception as error:
+            # Strangers wrote this document. Whatever it does to our reader is its own trouble and
+            # must not come back to the queue; that it could is a bug of ours, kept for a replay.
+            problem = DocumentUnreadableError(f"cannot be read: {type(error).__name__}: {error}")
+            self._set_aside(feed, got, problem.message)
+            raise problem from error
+
+    def _set_aside(self, feed: Feed, got: FetchResult, reason: str) -> None:
+        """Keep what cannot be read, with the reason, so that a better reader can replay it."""
+        body_hash = _hash(got.body)
+        self.documents.put_raw(feed, body_hash, got.body)
+        self.documents.quarantine(feed, body_hash, reason, f"raw document {body_hash}")
 
     def _followed(
         self, feed: Feed, wanted: str, known: Catalogue, now: datetime
@@ -206,10 +249,18 @@ class Poller:
             reading = _read(got, known, now, whole=False)
         except FEED_FAULTS:
             return None
-        back = reading.feed.show.new_feed_url
-        if back and _same(back, feed.url):
-            return None  # two feeds that point at each other move nowhere
+        onward = reading.feed.show.new_feed_url
+        if onward and not _same(onward, wanted, got.final_url):
+            return None  # feeds that send one another in a circle move nowhere
+        owner = self.store.owner(feed.tenant, (got.permanent_url or wanted,), None)
+        if owner not in {None, feed.feed_id} and self._is_in_use(feed.tenant, owner):
+            return None
         return got, reading
+
+    def _is_in_use(self, tenant: str, feed_id: str | None) -> bool:
+        return (
+            feed_id is not None and self.store.get(tenant, feed_id).status is not FeedStatus.REMOVED
+        )
 
     def _moved(self, feed: Feed, target: str | None) -> Feed:
         """The feed at its new address, if it has one that no other feed of the tenant owns."""
@@ -227,7 +278,7 @@ class Poller:
         )
 
     def _write(self, feed: Feed, reading: Reading, compared: Comparison, at: str) -> None:
-        imported = feed.catalogue_key is None
+        imported = not feed.imported
         self.store.put_episodes(
             [
                 EpisodeItem.of(
@@ -250,9 +301,12 @@ class Poller:
         self.store.put_show(ShowItem.of(feed, reading.feed.show, at=at))
 
 
+def _move_is_due(feed: Feed, now: datetime) -> bool:
+    """Whether a new address that gave no feed is to be tried again: once a day."""
+    return feed.move_tried_at is not None and now - feed.move_tried_at >= MOVE_AGAIN
+
+
 def _conditional(feed: Feed) -> FetchRequest:
-    if feed.move_pending:
-        return FetchRequest(url=feed.url)  # a 304 would keep us from trying the move again
     return FetchRequest(
         url=feed.url,
         etag=feed.etag,
@@ -287,7 +341,13 @@ def _read(got: FetchResult, known: Catalogue, now: datetime, *, whole: bool) -> 
 def _wanted_address(feed: Feed, got: FetchResult, reading: Reading) -> str | None:
     """Where the document says it has moved to, if that is news."""
     wanted = reading.feed.show.new_feed_url
-    return None if wanted is None or _same(wanted, feed.url, got.final_url) else wanted
+    if wanted is None or _same(wanted, feed.url, got.final_url):
+        return None
+    try:
+        urls.parse(wanted)
+    except BadUrlError:
+        return None
+    return wanted
 
 
 def _hash(body: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tallycast.aws.errors import ConditionFailedError
 from tallycast.feeds.catalogue import Catalogue
@@ -63,9 +63,6 @@ class Registry:
         address = got.permanent_url or url.strip()
         known_as = tuple(dict.fromkeys((url.strip(), address, got.final_url)))
         guid = (reading.feed.show.podcast_guid or podcast_guid(address)).lower()
-        owner = self.store.owner(tenant, known_as, guid)
-        if owner is not None:
-            return self._revived(tenant, owner, url)
         now = self.clock()
         feed = Feed(
             tenant=tenant,
@@ -76,16 +73,19 @@ class Registry:
             podcast_guid=guid,
             title=reading.feed.show.title,
             pinned=pinned,
-            created_at=now,
+            created_at=_to_millis(now),
             next_poll_at=_to_millis(now),
         )
+        owner = self.store.owner(tenant, known_as, guid)
+        if owner is not None:
+            return self._revived(feed, owner)
         self.store.add(feed)
         self.queue.send([Delayed(_requested(feed))])
         return feed
 
-    def list(self, tenant: str) -> Iterator[Feed]:
-        """The tenant's feeds, in the order they were added."""
-        return self.store.of_tenant(tenant)
+    def list(self, tenant: str, *, after: str | None = None) -> Iterator[Feed]:
+        """The tenant's feeds, in the order they were added, from behind the feed `after` on."""
+        return self.store.of_tenant(tenant, after=after)
 
     def get(self, tenant: str, feed_id: str) -> Feed:
         """One feed."""
@@ -106,7 +106,13 @@ class Registry:
         return self._changed(tenant, feed_id, removed)
 
     def pin(self, tenant: str, feed_id: str, *, pinned: bool) -> Feed:
-        """Poll a feed at every tick, or leave it to its rhythm again."""
+        """Poll a feed at every tick from now on, or leave it to its rhythm again.
+
+        An active feed is polled at once, so that the new rhythm begins now.
+        """
+        feed = self.store.get(tenant, feed_id)
+        if feed.status is FeedStatus.ACTIVE:
+            return self._polled_now(tenant, feed_id, {"pinned": pinned})
         return self._changed(tenant, feed_id, {"pinned": pinned})
 
     def poll(self, tenant: str, feed_id: str, *, replay: bool = False) -> Feed:
@@ -117,34 +123,65 @@ class Registry:
             feed_id: which feed.
             replay: read the stored document again, whole, without fetching.
         """
+        if replay and self.store.get(tenant, feed_id).status is not FeedStatus.ACTIVE:
+            raise FeedStatusError("only an active feed is replayed; resume it", feed_id=feed_id)
+        return self._polled_now(tenant, feed_id, {}, reason="replay" if replay else "requested")
+
+    def _polled_now(
+        self,
+        tenant: str,
+        feed_id: str,
+        update: dict[str, Any],
+        *,
+        reason: Literal["requested", "replay"] = "requested",
+        removed: bool = False,
+    ) -> Feed:
+        """Change a feed and have it polled at once."""
         due = {"status": FeedStatus.ACTIVE, "next_poll_at": _to_millis(self.clock())}
-        feed = self._changed(tenant, feed_id, due)
-        reason = "replay" if replay else "requested"
+        feed = self._changed(tenant, feed_id, {**update, **due}, removed=removed)
         self.queue.send([Delayed(_requested(feed).model_copy(update={"reason": reason}))])
         return feed
 
-    def _revived(self, tenant: str, feed_id: str, url: str) -> Feed:
-        feed = self.store.get(tenant, feed_id)
+    def _revived(self, found: Feed, feed_id: str) -> Feed:
+        """A removed feed comes back with its history, at the address it is added under."""
+        feed = self.store.get(found.tenant, feed_id)
         if feed.status is not FeedStatus.REMOVED:
             raise FeedAlreadyRegisteredError(
-                f"already registered as {feed_id} ({feed.url})", feed_id=feed_id, url=url
+                f"already registered as {feed_id} ({feed.url})", feed_id=feed_id, url=found.url
             )
-        self._changed(tenant, feed_id, {"status": FeedStatus.PAUSED}, removed=True)
-        return self.poll(tenant, feed_id)
+        addresses = tuple(dict.fromkeys((*feed.addresses, *found.addresses)))
+        revived = feed.model_copy(update={"url": found.url, "addresses": addresses})
+        owner = self.store.claim(revived)
+        if owner is not None:
+            raise FeedAlreadyRegisteredError(
+                f"already registered as {owner}", feed_id=owner, url=found.url
+            )
+        anew = {
+            "url": found.url,
+            "addresses": addresses,
+            "pinned": found.pinned,
+            "etag": None,
+            "last_modified": None,
+            "validators_url": None,
+            "body_hash": None,
+            "failures": 0,
+            "last_error": None,
+        }
+        return self._polled_now(found.tenant, feed_id, anew, removed=True)
 
     def _changed(
         self, tenant: str, feed_id: str, update: dict[str, Any], *, removed: bool = False
     ) -> Feed:
-        """Change the feed as it is now; a poll under way loses its lease.
+        """Change the feed as it is now; a poll under way will find that it has been overtaken.
 
-        Only what brings a removed feed back (`removed`) may touch one.
+        It keeps its lease meanwhile, so that the next poll waits until it has ended. Only what
+        brings a removed feed back (`removed`) may touch one.
         """
         for _ in range(5):
             before = self.store.get(tenant, feed_id)
             if before.status is FeedStatus.REMOVED and not removed:
                 raise FeedStatusError("the feed was removed; add it again", feed_id=feed_id)
-            freed = {"lease_id": None, "lease_until": None}
-            after = before.model_copy(update={**freed, **update})
+            after = before.model_copy(update=update)
             try:
                 self.store.change(before, after)
             except ConditionFailedError:

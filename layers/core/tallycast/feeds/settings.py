@@ -19,11 +19,11 @@ class PollSettings(Settings):
     fetch_seconds: float = 20.0
     contact_url: str = CONTACT_URL
     host_slots: int = 4
-    lease_seconds: int = 180
+    lease_seconds: int = 150
 
     @property
     def lease(self) -> timedelta:
-        """How long one poll may hold a feed; longer than the function may run."""
+        """How long one poll may hold a feed: as long as the function may run."""
         return timedelta(seconds=self.lease_seconds)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ LISTING = "listing"
 LOOKUP = "lookup"
 DUE = "due"
 _PAGE = 100
+_MARKERS = 8  # threads that mark episodes at the same time
 
 
 class FeedNotRegisteredError(PermanentError):
@@ -71,9 +73,18 @@ class FeedStore:
             ) from error
 
     def claim(self, feed: Feed) -> str | None:
-        """Claim a feed's address and guid; returns the id of another feed that owns one, if any."""
+        """Claim a feed's address and guid; returns the id of another feed that owns one, if any.
+
+        A removed feed owns nothing against one that is in use.
+        """
+        owner = self._claim(feed, over=None)
+        if owner is None or self.get(feed.tenant, owner).status is not FeedStatus.REMOVED:
+            return owner
+        return self._claim(feed, over=owner)
+
+    def _claim(self, feed: Feed, *, over: str | None) -> str | None:
         try:
-            self._transact(_claims(feed), f"claim {feed.url}")
+            self._transact(_claims(feed, over=over), f"claim {feed.url}")
         except ConditionFailedError:
             return self.owner(feed.tenant, (feed.url, *feed.addresses), feed.podcast_guid)
         return None
@@ -104,14 +115,21 @@ class FeedStore:
             raise FeedNotRegisteredError(f"no feed {feed_id} here", feed_id=feed_id)
         return feed_of(item)
 
-    def of_tenant(self, tenant: str) -> Iterator[Feed]:
-        """All feeds of a tenant but the removed ones, in the order they were added."""
-        for page in self._query(LISTING, "list_key", keys.feeds_of(tenant)):
+    def of_tenant(self, tenant: str, *, after: str | None = None) -> Iterator[Feed]:
+        """The feeds of a tenant but the removed ones, in the order they were added.
+
+        `after` is the id of the last feed seen, to go on behind it.
+        """
+        key: ConditionBase = Key("list_key").eq(keys.feeds_of(tenant))
+        if after is not None:
+            key &= Key("list_sort").gt(after)
+        for page in self._query(LISTING, key):
             wanted = [{"pk": item["pk"], "sk": item["sk"]} for item in page]
-            found = {feed.feed_id: feed for feed in map(feed_of, self._read_all(wanted))}
-            for _, feed in sorted(found.items()):
-                if feed.status is not FeedStatus.REMOVED:
-                    yield feed
+            for start in range(0, len(wanted), _PAGE):
+                found = map(feed_of, self._read_all(wanted[start : start + _PAGE]))
+                for feed in sorted(found, key=lambda feed: feed.feed_id):
+                    if feed.status is not FeedStatus.REMOVED:
+                        yield feed
 
     def lease(self, message: PollMessage, *, lease_id: str, now: datetime, until: datetime) -> bool:
         """Take the feed for one poll, if the message is still the one to act on.
@@ -134,20 +152,20 @@ class FeedStore:
             return False
         return True
 
-    def commit(self, feed: Feed, *, lease_id: str) -> None:
+    def commit(self, feed: Feed, *, lease_id: str, scheduled_for: datetime) -> None:
         """Write the feed as a poll leaves it, and give the lease back.
 
         Raises:
-            LeaseLostError: the lease ran out and another poll has the feed.
+            LeaseLostError: the lease ran out and another poll has the feed, or a person has
+                rescheduled, paused or removed it meanwhile.
         """
+        still_ours = Attr("lease_id").eq(lease_id) & Attr("next_poll_at").eq(to_text(scheduled_for))
         try:
             with translated(f"commit feed {feed.feed_id}"):
-                self._table.put_item(
-                    Item=feed_item(feed), ConditionExpression=Attr("lease_id").eq(lease_id)
-                )
+                self._table.put_item(Item=feed_item(feed), ConditionExpression=still_ours)
         except ConditionFailedError as error:
             raise LeaseLostError(
-                f"feed {feed.feed_id} was taken over by another poll", feed_id=feed.feed_id
+                f"feed {feed.feed_id} was rescheduled meanwhile", feed_id=feed.feed_id
             ) from error
 
     def release(self, feed: Feed, *, lease_id: str) -> None:
@@ -194,15 +212,31 @@ class FeedStore:
             for episode in episodes:
                 batch.put_item(Item=episode.to_item())
 
-    def mark_gone(self, tenant: str, show_id: str, episode_ids: Iterable[str], at: str) -> None:
+    def mark_gone(self, tenant: str, show_id: str, episode_ids: Sequence[str], at: str) -> None:
         """Note that episodes left the document; they are kept."""
-        for episode_id in episode_ids:
-            self._mark(tenant, show_id, episode_id, "SET gone_at = :at", {":at": at})
+        self._mark_all(tenant, show_id, episode_ids, "SET gone_at = :at", {":at": at})
 
-    def mark_returned(self, tenant: str, show_id: str, episode_ids: Iterable[str]) -> None:
+    def mark_returned(self, tenant: str, show_id: str, episode_ids: Sequence[str]) -> None:
         """Note that episodes are back in the document as they were."""
-        for episode_id in episode_ids:
-            self._mark(tenant, show_id, episode_id, "REMOVE gone_at", None)
+        self._mark_all(tenant, show_id, episode_ids, "REMOVE gone_at", None)
+
+    def _mark_all(
+        self,
+        tenant: str,
+        show_id: str,
+        episode_ids: Sequence[str],
+        change: str,
+        values: dict[str, Any] | None,
+    ) -> None:
+        def mark(episode_id: str) -> None:
+            self._mark(tenant, show_id, episode_id, change, values)
+
+        if len(episode_ids) <= 1:
+            for episode_id in episode_ids:
+                mark(episode_id)
+            return
+        with ThreadPoolExecutor(_MARKERS) as pool:
+            list(pool.map(mark, episode_ids))
 
     def _mark(
         self, tenant: str, show_id: str, episode_id: str, change: str, values: dict[str, Any] | None
@@ -247,16 +281,15 @@ class FeedStore:
         """The tenant's episodes behind an enclosure (without prefixes and query)."""
         found = [
             {"pk": item["pk"], "sk": item["sk"]}
-            for page in self._query(LOOKUP, "lookup_key", keys.enclosure(tenant, enclosure_key))
+            for page in self._query(
+                LOOKUP, Key("lookup_key").eq(keys.enclosure(tenant, enclosure_key))
+            )
             for item in page
         ]
         return [EpisodeItem.from_item(item) for item in self._read_all(found)]
 
-    def _query(self, index: str, name: str, value: str) -> Iterator[list[dict[str, Any]]]:
-        arguments: dict[str, Any] = {
-            "IndexName": index,
-            "KeyConditionExpression": Key(name).eq(value),
-        }
+    def _query(self, index: str, key: ConditionBase) -> Iterator[list[dict[str, Any]]]:
+        arguments: dict[str, Any] = {"IndexName": index, "KeyConditionExpression": key}
         while True:
             with translated(f"query {index}"):
                 page = self._table.query(**arguments)
@@ -287,14 +320,20 @@ class FeedStore:
 
 def canonical(url: str) -> str:
     """An address as claims compare it: without scheme, fragment, default port and end slash."""
-    parts = urlsplit(url.strip())
-    port = "" if parts.port in (None, 80, 443) else f":{parts.port}"
+    try:
+        parts = urlsplit(url.strip())
+        port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
+    except ValueError:
+        return url.strip()  # no address at all; it is compared as it stands
     query = f"?{parts.query}" if parts.query else ""
     return f"{(parts.hostname or '').lower()}{port}{parts.path.rstrip('/')}{query}"
 
 
-def _claims(feed: Feed) -> list[dict[str, Any]]:
-    """One conditional put for every address and the guid a feed must own alone."""
+def _claims(feed: Feed, *, over: str | None = None) -> list[dict[str, Any]]:
+    """One conditional put for every address and the guid a feed must own alone.
+
+    `over` names a feed whose claims do not count.
+    """
     wanted = [
         keys.feed_url(feed.tenant, address)
         for address in sorted({canonical(url) for url in (feed.url, *feed.addresses)})
@@ -304,8 +343,8 @@ def _claims(feed: Feed) -> list[dict[str, Any]]:
     return [
         {
             "Item": {**key, "kind": "claim", "feed_id": feed.feed_id},
-            "ConditionExpression": "attribute_not_exists(pk) OR feed_id = :me",
-            "ExpressionAttributeValues": {":me": feed.feed_id},
+            "ConditionExpression": "attribute_not_exists(pk) OR feed_id IN (:me, :over)",
+            "ExpressionAttributeValues": {":me": feed.feed_id, ":over": over or feed.feed_id},
         }
         for key in wanted
     ]

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from tallycast.feeds.queue import PollQueue
 
-# The index is a moment behind the table; what became due in that moment is read again.
-_OVERLAP = timedelta(minutes=2)
+# Ticks meet without a gap and without an overlap. The index may be a moment behind the table, but
+# a poll never makes its feed due within half a tick, and what a person asks for is sent at once.
+_STEP = timedelta(milliseconds=1)
 PER_HOST_PER_SECOND = 5
 _LEAVE_SECONDS = 20.0
 
@@ -96,7 +97,7 @@ class Scheduler:
         if until <= marker:
             return None
         sweep = until.replace(minute=0, second=0, microsecond=0) > until - TICK
-        return TickCursor(until=until, since=None if sweep else marker - _OVERLAP)
+        return TickCursor(until=until, since=None if sweep else marker + _STEP)
 
     def run(self, cursor: TickCursor, *, time_left: Callable[[], float]) -> TickResult:
         """Send one message per due feed.

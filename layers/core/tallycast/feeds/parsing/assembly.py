@@ -36,7 +36,7 @@ class Assembled:
 
 
 def assemble(reading: Reading, context: Context, road: Literal["strict", "tolerant"]) -> Assembled:
-    """Build the show and put the episodes under it; no item is lost without a warning or a quarantined copy."""
+    """Build the show and put the episodes under it; no item is lost without a word."""
     show = build_show(reading.channel, context)
     placed: list[Placed] = []
     quarantined: list[QuarantinedItem] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from tallycast.feeds.parsing.limits import Limits
 
-_USUAL_URL = re.compile(r"https?://\S+").fullmatch
+_USUAL_SCHEMES = ("https://", "http://")
 
 
 @dataclass(slots=True)
@@ -56,7 +55,8 @@ class Context:
         """An absolute address as text; None when there is none."""
         if not value:
             return None
-        if len(value) <= self.limits.url and _USUAL_URL(value):
+        usual = value.startswith(_USUAL_SCHEMES) and len(value) <= self.limits.url
+        if usual and value.split() == [value]:  # the quickest way to see that nothing is blank
             return value
         url = value.strip()
         if len(url) != len(value):

@@ -128,7 +128,7 @@ def _read_usual(text: str) -> datetime | None:
         moment = datetime.fromisoformat(f"{text[12:16]}-{month}-{text[5:7]}T{text[17:25]}+00:00")
     except ValueError:
         return None
-    return moment if offset is UTC else moment.replace(tzinfo=offset).astimezone(UTC)
+    return moment if offset is UTC else moment - offset.utcoffset(None)
 
 
 def _moment(

@@ -60,6 +60,7 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
     Returns None when there is nothing to tell it from others: no guid, enclosure or title.
     """
     texts, parts, limits = raw.texts, raw.parts, context.limits
+    lead = {name: found[0] for name, found in parts.items() if found}.get
     alternate, enclosures = _enclosures(raw, context)
     title = title_of(texts, context)
     published = context.date(
@@ -76,12 +77,12 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
     _note_gaps(guid, main, title, published or updated, context)
     season, season_name, number, display = _numbers(raw, context)
     encoded, plain = texts.get("encoded"), texts.get("description")
-    description = encoded or plain or first(parts, "atom_content") or texts.get("summary")
-    summary = texts.get("summary") or (plain if encoded else first(parts, "atom_summary"))
+    description = encoded or plain or lead("atom_content") or texts.get("summary")
+    summary = texts.get("summary") or (plain if encoded else lead("atom_summary"))
     if description is None:
-        description = first(parts, "atom_summary")
+        description = lead("atom_summary")
     explicit = texts.get("explicit")
-    own_link = first(parts, "link") or alternate
+    own_link = lead("link") or alternate
     return new_episode(
         identity=identity[0],
         identity_value=identity[1],
@@ -99,9 +100,7 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
         summary=context.cut(summary, limits.description, "summary") if summary else None,
         subtitle=text_of(texts, "subtitle", context),
         author=author_of(raw, context),
-        image=first(parts, "image")
-        or first(parts, "googleplay_image")
-        or first(parts, "thumbnail"),
+        image=lead("image") or lead("googleplay_image") or lead("thumbnail"),
         episode_type=_lower(texts.get("episode_type"), context),
         season=season,
         season_name=season_name,
@@ -112,8 +111,8 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
         keywords=keywords_of(texts, context),
         persons=tuple(parts["persons"]) if "persons" in parts else persons,
         chapters=flat(parts, "chapters"),
-        chapters_link=first(parts, "chapters_link"),
-        license=first(parts, "license"),
+        chapters_link=lead("chapters_link"),
+        license=lead("license"),
         images=flat(parts, "images"),
         **{field: tuple(found) for field, found in parts.items() if field in _PLAIN_LISTS},
     )

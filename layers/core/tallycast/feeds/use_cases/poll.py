@@ -37,6 +37,10 @@ def poll_queue() -> PollQueue:
 
 
 @cache
-def longest_fetch_seconds() -> float:
-    """What a poll may take at its slowest: its fetch, and the reading and writing behind it."""
-    return PollSettings.from_environment().fetch_seconds + 2
+def longest_poll_seconds() -> float:
+    """What a poll may take at its slowest: two fetches, when the feed moves, and the writing.
+
+    Never more than four fifths of the function's own time, so that its first poll always begins.
+    """
+    settings = PollSettings.from_environment()
+    return min(2 * settings.fetch_seconds + 10, 0.8 * settings.lease_seconds)
