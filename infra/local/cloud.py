@@ -12,9 +12,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from infra.local import deploy, emulator, process, stage
+from infra.local import deploy, emulator, process, stage, template
 from infra.local.errors import (
     EmulatorDiedError,
+    TemplateError,
     UnknownFunctionError,
 )
 from infra.local.package import package
@@ -140,6 +141,7 @@ class LocalCloud:
             EmulatorDiedError: MiniStack ended meanwhile.
         """
         self.stage = replace(self.stage, parameters={**self.stage.parameters, **(parameters or {})})
+        self._refuse_unknown_parameters()
         try:
             with self.steps.step("Packaging functions and layers"):
                 bundle = package(self.stage.template, bucket=deploy.BUCKET, endpoint=self.endpoint)
@@ -158,6 +160,17 @@ class LocalCloud:
             ) from error
         self._remember(outputs=deployed.outputs, resources=deployed.resources)
         return deployed
+
+    def _refuse_unknown_parameters(self) -> None:
+        """As AWS does; MiniStack would take a misspelt parameter without a word."""
+        path = self.stage.template
+        unknown = sorted(
+            set(self.stage.parameters) - set(template.read(path).get("Parameters", {}))
+        )
+        if unknown:
+            raise TemplateError(
+                f"{path.name} has no parameter {', '.join(unknown)}", file=str(path)
+            )
 
     def workers(self, function: str) -> list[int]:
         """Process ids of a function's Lambda workers; its name is a logical or physical id."""

@@ -27,6 +27,7 @@ _PLAIN_LISTS = frozenset({
     "transcripts", "soundbites", "funding", "alternate_enclosures", "location",
     "social_interacts", "value", "txts", "content_links",
 })  # fmt: skip
+_NO_PARTS = (None,)
 _MEDIA_KINDS = ("audio/", "video/", "application/x-mpegurl", "application/vnd.apple.mpegurl")
 
 
@@ -60,7 +61,6 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
     Returns None when there is nothing to tell it from others: no guid, enclosure or title.
     """
     texts, parts, limits = raw.texts, raw.parts, context.limits
-    lead = {name: found[0] for name, found in parts.items() if found}.get
     alternate, enclosures = _enclosures(raw, context)
     title = title_of(texts, context)
     published = context.date(
@@ -77,12 +77,12 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
     _note_gaps(guid, main, title, published or updated, context)
     season, season_name, number, display = _numbers(raw, context)
     encoded, plain = texts.get("encoded"), texts.get("description")
-    description = encoded or plain or lead("atom_content") or texts.get("summary")
-    summary = texts.get("summary") or (plain if encoded else lead("atom_summary"))
+    description = encoded or plain or first(parts, "atom_content") or texts.get("summary")
+    summary = texts.get("summary") or (plain if encoded else first(parts, "atom_summary"))
     if description is None:
-        description = lead("atom_summary")
+        description = first(parts, "atom_summary")
     explicit = texts.get("explicit")
-    own_link = lead("link") or alternate
+    own_link = first(parts, "link") or alternate
     return new_episode(
         identity=identity[0],
         identity_value=identity[1],
@@ -100,7 +100,9 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
         summary=context.cut(summary, limits.description, "summary") if summary else None,
         subtitle=text_of(texts, "subtitle", context),
         author=author_of(raw, context),
-        image=lead("image") or lead("googleplay_image") or lead("thumbnail"),
+        image=first(parts, "image")
+        or first(parts, "googleplay_image")
+        or first(parts, "thumbnail"),
         episode_type=_lower(texts.get("episode_type"), context),
         season=season,
         season_name=season_name,
@@ -111,8 +113,8 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
         keywords=keywords_of(texts, context),
         persons=tuple(parts["persons"]) if "persons" in parts else persons,
         chapters=flat(parts, "chapters"),
-        chapters_link=lead("chapters_link"),
-        license=lead("license"),
+        chapters_link=first(parts, "chapters_link"),
+        license=first(parts, "license"),
         images=flat(parts, "images"),
         **{field: tuple(found) for field, found in parts.items() if field in _PLAIN_LISTS},
     )
@@ -120,8 +122,7 @@ def build_episode(raw: Raw, persons: tuple[Person, ...], context: Context) -> Ep
 
 def first(parts: dict[str, list[Any]], key: str) -> Any:  # noqa: ANN401 parts hold any model
     """The first part of a kind, or None."""
-    found = parts.get(key)
-    return found[0] if found else None
+    return (parts.get(key) or _NO_PARTS)[0]
 
 
 def flat(parts: dict[str, list[Any]], key: str) -> tuple[Any, ...]:
