@@ -182,7 +182,7 @@ def test_what_is_refused_is_one_line_and_exit_code_2(cli, feed, url, host, tmp_p
         "nothing": "FeedNotFoundError",
         "private": "BlockedAddressError",
         "unknown": "FeedNotRegisteredError",
-        "opml": "NotOpmlError",
+        "opml": "not OPML",
         "tenant": "BadTenantError",
     }
     assert feed.feed_id in lines["twice"]
