@@ -16,8 +16,14 @@ from tallycast.feeds.parsing.items import (
     text_of,
     title_of,
 )
-from tallycast.feeds.parsing.markup import inner_markup
-from tallycast.feeds.parsing.readers import COMMON, ITEM_TABLE, Table, href, read_children
+from tallycast.feeds.parsing.readers import (
+    COMMON,
+    ITEM_TABLE,
+    Table,
+    atom_text,
+    href,
+    read_children,
+)
 from tallycast.feeds.parsing.values import read_flag
 
 if TYPE_CHECKING:
@@ -72,14 +78,9 @@ def live_item(
     return status.lower() if status else None, start, end, raw
 
 
-def markup_text(element: _Element, _context: Context) -> str | None:
-    """Text or markup of an Atom element."""
-    return (inner_markup(element) if len(element) else element.text) or None
-
-
 CHANNEL: dict[str, tuple[str, Reader | None]] = COMMON | {
-    "atom:subtitle": ("atom_subtitle", markup_text),
-    "atom:tagline": ("atom_subtitle", markup_text),
+    "atom:subtitle": ("atom_subtitle", atom_text),
+    "atom:tagline": ("atom_subtitle", atom_text),
     "atom:rights": ("rights", None),
     "atom:generator": ("generator", None),
     "atom:logo": ("logo", href),
