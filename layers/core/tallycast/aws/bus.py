@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tallycast.aws.batch import read_items
 from tallycast.aws.errors import ServiceUnavailableError, translated
 from tallycast.kernel.times import utc_now
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 _PER_CALL = 10  # EventBridge takes no more entries in one call
-_READS_PER_CALL = 100
 _REMEMBERED_SECONDS = 7 * 86400  # longer than any stream or queue can deliver again
 
 
@@ -84,18 +84,8 @@ class EventBus:
             )
 
     def _known(self, ids: Sequence[str]) -> set[str]:
-        client = self._memory.meta.client
-        known: set[str] = set()
-        for start in range(0, len(ids), _READS_PER_CALL):
-            chunk = [{"id": _memory_id(i)} for i in ids[start : start + _READS_PER_CALL]]
-            asked: dict[str, Any] = {self._memory.name: {"Keys": chunk, "ConsistentRead": True}}
-            while asked:
-                with translated("recall events"):
-                    answer = client.batch_get_item(RequestItems=asked)
-                found = answer["Responses"].get(self._memory.name, [])
-                known.update(str(item["id"]).removeprefix("event#") for item in found)
-                asked = answer.get("UnprocessedKeys") or {}
-        return known
+        found = read_items(self._memory, [{"id": _memory_id(i)} for i in ids], consistent=True)
+        return {str(item["id"]).removeprefix("event#") for item in found}
 
     def _remember(self, taken: Sequence[OutgoingEvent]) -> None:
         """Remember what the bus has taken now, and what could not be remembered before."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tallycast.aws.errors import ConditionFailedError
+from tallycast.aws.errors import ConditionFailedError, ServiceUnavailableError
 from tallycast.feeds.catalogue import Catalogue
 from tallycast.feeds.feed import Feed, FeedStatus, PollMessage
 from tallycast.feeds.fetching import FetchRequest
@@ -80,7 +81,7 @@ class Registry:
         if owner is not None:
             return self._revived(feed, owner)
         self.store.add(feed)
-        self.queue.send([Delayed(_requested(feed))])
+        self._send(_requested(feed))
         return feed
 
     def list(self, tenant: str, *, after: str | None = None) -> Iterator[Feed]:
@@ -139,8 +140,13 @@ class Registry:
         """Change a feed and have it polled at once."""
         due = {"status": FeedStatus.ACTIVE, "next_poll_at": _to_millis(self.clock())}
         feed = self._changed(tenant, feed_id, {**update, **due}, removed=removed)
-        self.queue.send([Delayed(_requested(feed).model_copy(update={"reason": reason}))])
+        self._send(_requested(feed).model_copy(update={"reason": reason}))
         return feed
+
+    def _send(self, message: PollMessage) -> None:
+        """Ask for a poll. Should the queue refuse, the feed is due all the same: a tick asks."""
+        with contextlib.suppress(ServiceUnavailableError):
+            self.queue.send([Delayed(message)])
 
     def _revived(self, found: Feed, feed_id: str) -> Feed:
         """A removed feed comes back with its history, at the address it is added under."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
+from tallycast.aws.batch import read_items
 from tallycast.aws.errors import ConditionFailedError, translated
 from tallycast.feeds.feed import Feed, FeedStatus
 from tallycast.feeds.items import EpisodeItem, ShowItem, feed_item, feed_of
@@ -126,7 +127,7 @@ class FeedStore:
         for page in self._query(LISTING, key):
             wanted = [{"pk": item["pk"], "sk": item["sk"]} for item in page]
             for start in range(0, len(wanted), _PAGE):
-                found = map(feed_of, self._read_all(wanted[start : start + _PAGE]))
+                found = map(feed_of, read_items(self._table, wanted[start : start + _PAGE]))
                 for feed in sorted(found, key=lambda feed: feed.feed_id):
                     if feed.status is not FeedStatus.REMOVED:
                         yield feed
@@ -286,7 +287,7 @@ class FeedStore:
             )
             for item in page
         ]
-        return [EpisodeItem.from_item(item) for item in self._read_all(found)]
+        return [EpisodeItem.from_item(item) for item in read_items(self._table, found)]
 
     def _query(self, index: str, key: ConditionBase) -> Iterator[list[dict[str, Any]]]:
         arguments: dict[str, Any] = {"IndexName": index, "KeyConditionExpression": key}
@@ -297,16 +298,6 @@ class FeedStore:
             if "LastEvaluatedKey" not in page:
                 return
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _read_all(self, wanted: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        client = self._table.meta.client
-        for start in range(0, len(wanted), _PAGE):
-            asked: dict[str, Any] = {self._table.name: {"Keys": wanted[start : start + _PAGE]}}
-            while asked:
-                with translated("read items"):
-                    answer = client.batch_get_item(RequestItems=asked)
-                yield from answer["Responses"].get(self._table.name, [])
-                asked = answer.get("UnprocessedKeys") or {}
 
     def _transact(self, puts: Sequence[dict[str, Any]], action: str) -> None:
         with translated(action):

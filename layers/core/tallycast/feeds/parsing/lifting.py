@@ -3,13 +3,13 @@
 libxml2 looks at a CDATA section character by character, and show notes in such sections are most
 of what a feed is. A section is lifted only where the parser could not tell the difference:
 
-- the document is UTF-8, and nothing in it can hide a section but comments and other sections,
-  which are passed over as a whole;
+- the document is UTF-8, and what can hide a section in it (comments, instructions, other
+  sections) is passed over as a whole;
 - it is all that stands in a `description`, `content:encoded` or `itunes:summary`;
 - it holds nothing that XML forbids, and is no longer than the parser takes.
 
-In its place stays a key that the document does not contain. So the document is well-formed with
-the section if and only if it is without.
+In its place stays a key of characters that the document has nowhere. So the document is
+well-formed with the section if and only if it is without.
 """
 
 from __future__ import annotations
@@ -26,16 +26,24 @@ from tallycast.feeds.parsing.prolog import read_prolog
 _SHORTEST = 500
 # libxml2 stops at texts of 10 MB: it shall see those.
 _LONGEST = 9_000_000
-_OPENINGS = (b"<description>", b"<content:encoded>", b"<itunes:summary>")
-_CLOSINGS = {opening: b"</" + opening[1:] for opening in _OPENINGS}
-# The names under which such texts are read; under no other may a key turn up as a text.
+_CLOSING_BY_OPENING = {
+    b"<description>": b"</description>",
+    b"<content:encoded>": b"</content:encoded>",
+    b"<itunes:summary>": b"</itunes:summary>",
+}
+# The fields such texts are read into.
 LIFTED_FIELDS = frozenset({"description", "encoded", "summary"})
+_NO_TAG = re.compile(rb"<[!?]")
 _CDATA, _CDATA_END = b"<![CDATA[", b"]]>"
-_COMMENT, _COMMENT_END = b"<!--", b"-->"
+_ENDS = ((_CDATA, _CDATA_END), (b"<!--", b"-->"), (b"<?", b"?>"))
 _FORBIDDEN = bytes(code for code in range(32) if code not in b"\t\n\r")
-_NO_CHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
-_KEY = "lifted-text-"
-_KEYS = re.compile(_KEY + r"\d+-")
+# The first byte of the two forbidden characters beyond ASCII, and of few others.
+_RARE = b"\xef"
+_NONCHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
+# A character for private use, and the first byte of all of its kind.
+_MARK = "\ue000"
+_MARK_BYTE = b"\xee"
+_KEYS = re.compile(f"{_MARK}[0-9]+{_MARK}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,51 +60,47 @@ def lift(body: bytes) -> Lifted | None:
         prolog = read_prolog(body)
     except NotAFeedError:
         return None
-    if not repair.same_encoding("utf-8", prolog.encoding) or _KEY.encode() in body:
+    if not repair.same_encoding("utf-8", prolog.encoding) or _MARK_BYTE in body:
         return None
     texts: dict[str, str] = {}
     pieces: list[bytes] = []
-    copied = behind = prolog.root
-    while (start := body.find(b"<!", behind)) >= 0:
-        end = _section_end(body, start)
+    copied, behind = 0, prolog.root
+    while found := _NO_TAG.search(body, behind):
+        start = found.start()
+        end = _end(body, start)
         if end is None:
             return None
-        text = _text_alone(body, behind, start, end) if end - start > _SHORTEST else None
+        text = _text_alone(body, start, end) if end - start > _SHORTEST else None
         if text is not None:
-            key = f"{_KEY}{len(texts)}-"
+            key = f"{_MARK}{len(texts)}{_MARK}"
             texts[key] = text
             pieces += (body[copied:start], key.encode())
             copied = end
         behind = end
-    if not texts:
+    return Lifted(b"".join([*pieces, body[copied:]]), texts) if texts else None
+
+
+def _end(body: bytes, start: int) -> int | None:
+    """Where the section, comment or instruction that begins at `start` ends, if it does."""
+    for opening, closing in _ENDS:
+        if body.startswith(opening, start):
+            end = body.find(closing, start + len(opening))
+            return end + len(closing) if end >= 0 else None
+    return None
+
+
+def _text_alone(body: bytes, start: int, end: int) -> str | None:
+    """The text from `start` to `end`, if it is a section and nothing else is in its element."""
+    tag = body[body.rfind(b"<", 0, start) : start]
+    closing = _CLOSING_BY_OPENING.get(tag)
+    if closing is None or not body.startswith(closing, end) or end - start > _LONGEST:
         return None
-    rest = b"".join([*pieces, body[copied:]])
-    # A processing instruction can hide whatever it likes.
-    return None if b"<?" in rest else Lifted(body[: prolog.root] + rest, texts)
-
-
-def _section_end(body: bytes, start: int) -> int | None:
-    """Where the CDATA section or comment that begins at `start` ends; None when it is neither."""
-    if body.startswith(_CDATA, start):
-        end = body.find(_CDATA_END, start + len(_CDATA))
-    elif body.startswith(_COMMENT, start):
-        end = body.find(_COMMENT_END, start + len(_COMMENT))
-    else:
-        end = -1
-    return end + len(_CDATA_END) if end >= 0 else None
-
-
-def _text_alone(body: bytes, behind: int, start: int, end: int) -> str | None:
-    """The text of the section from `start` to `end`, if nothing else stands in its element."""
-    opening = next((one for one in _OPENINGS if body.endswith(one, behind, start)), None)
-    if opening is None or not body.startswith(_CLOSINGS[opening], end):
-        return None
-    if not body.startswith(_CDATA, start) or end - start > _LONGEST:
+    if not body.startswith(_CDATA, start):
         return None
     section = body[start + len(_CDATA) : end - len(_CDATA_END)]
-    if len(section.translate(None, _FORBIDDEN)) < len(section) or section.isspace():
+    if section.isspace() or len(section.translate(None, _FORBIDDEN)) < len(section):
         return None
-    if any(one in section for one in _NO_CHARACTERS):
+    if _RARE in section and any(one in section for one in _NONCHARACTERS):
         return None
     try:
         text = section.decode("utf-8")
@@ -108,6 +112,6 @@ def _text_alone(body: bytes, behind: int, start: int, end: int) -> str | None:
 
 def put_back(markup: str, texts: dict[str, str]) -> str:
     """Markup with its keys replaced by their texts, escaped."""
-    if not texts or _KEY not in markup:
+    if not texts or _MARK not in markup:
         return markup
-    return _KEYS.sub(lambda found: escape(texts[found[0]], quote=False), markup)
+    return _KEYS.sub(lambda key: escape(texts.get(key[0], key[0]), quote=False), markup)
