@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from infra.local import process
 from infra.local.errors import AlreadyRunningError, DeploymentFailedError, EmulatorDiedError
 from infra.local.lifecycle import attach, local_cloud, start
@@ -402,7 +403,7 @@ with local_cloud(Path(sys.argv[1]), where=where) as cloud:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_orphan_is_left_however_the_owner_ends(tmp_path, number):
-    owner = subprocess.Popen(  # noqa: S603 (this very Python)
+    owner = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path), str(SAMPLE.template)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -420,7 +421,7 @@ def test_no_orphan_is_left_however_the_owner_ends(tmp_path, number):
 
 
 def command(folder, *arguments, **variables):
-    return subprocess.run(  # noqa: S603 (this very Python)
+    return subprocess.run(
         [sys.executable, "-m", "infra.local", "--state-dir", str(folder), *arguments],
         cwd=ROOT,
         capture_output=True,
@@ -458,7 +459,7 @@ def test_up_detached_stays_a_second_up_updates_it_and_down_ends_it(tmp_path):
 
 
 def test_up_in_the_foreground_stays_until_it_is_interrupted(tmp_path):
-    child = subprocess.Popen(  # noqa: S603 (this very Python)
+    child = subprocess.Popen(
         [sys.executable, "-m", "infra.local", "--state-dir", str(tmp_path), "up", "--template", str(SAMPLE.template)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
