@@ -62,7 +62,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/contract
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup --hypothesis-profile quick tests/unit tests/contract
 
 integration: $(READY) ## Run the tests on moto and on loopback hosts
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/integration tests/workflow

@@ -8,8 +8,6 @@ from urllib.parse import urljoin
 
 from tallycast.feeds.parsing import names
 from tallycast.feeds.parsing.dates import read_date
-from tallycast.feeds.parsing.lifting import put_back
-from tallycast.feeds.parsing.markup import inner_markup
 from tallycast.feeds.parsing.values import is_absolute, read_duration, read_number, read_whole
 from tallycast.feeds.parsing.warnings import Warnings
 
@@ -42,25 +40,16 @@ class Context:
 
     `base` is what relative addresses are resolved against where no `xml:base` is in force: the
     channel's link, else the feed's own address. `unresolved` counts addresses that had no base.
-    `lifted` holds the texts that were taken out of the document, by the keys left in their place.
     """
 
     limits: Limits
     warnings: Warnings = field(default_factory=Warnings)
     base: str | None = None
     unresolved: int = 0
-    lifted: dict[str, str] = field(default_factory=dict)
 
     def quiet(self) -> Context:
         """The same context with warnings of its own."""
-        return Context(self.limits, Warnings(), self.base, lifted=self.lifted)
-
-    def content(self, element: _Element) -> str | None:
-        """What stands inside an element, as HTML or text."""
-        if len(element):
-            return put_back(inner_markup(element), self.lifted)
-        text = element.text
-        return self.lifted.get(text, text) if text and self.lifted else text
+        return Context(self.limits, Warnings(), self.base)
 
     def url(self, value: str | None, element: _Element | None = None) -> str | None:
         """An absolute address as text; None when there is none."""

@@ -12,7 +12,6 @@ from tallycast.feeds.parsing.assembly import Assembled, assemble
 from tallycast.feeds.parsing.context import Context
 from tallycast.feeds.parsing.errors import FeedTooComplexError, NotAFeedError
 from tallycast.feeds.parsing.items import first
-from tallycast.feeds.parsing.lifting import Lifted, lift
 from tallycast.feeds.parsing.limits import Limits
 from tallycast.feeds.parsing.prolog import Prolog, feed_inside, read_prolog, wide_encoding
 from tallycast.feeds.parsing.strict import IllFormedError
@@ -69,8 +68,8 @@ def read_document(
 def _collector_paused() -> Iterator[None]:
     """Spare the cycle collector the sight of a hundred thousand new values without a cycle.
 
-    It would look at all of them, and at all the process has besides, again and again while they
-    grow: a twentieth of the time of a feed of 1000 episodes, an eighth of one of 5000.
+    It would look at all of them again and again while they grow: 4 % of the time of a feed of
+    1000 episodes, 12 % of one of 5000.
     """
     if not gc.isenabled():
         yield
@@ -92,7 +91,7 @@ def _by_the_right_road(
     clean = _without_doctype(body, prolog, warnings)
     if not _declares_another(body, prolog):
         try:
-            return _strict(clean, url, limits, warnings, lift(clean))
+            return _strict(clean, url, limits, warnings)
         except IllFormedError:
             pass
     text, otherwise = repair.decode(clean, prolog.encoding, content_type)
@@ -193,18 +192,12 @@ def _declares_another(body: bytes, prolog: Prolog) -> bool:
     return True
 
 
-def _strict(
-    body: bytes, url: str | None, limits: Limits, before: Warnings, lifted: Lifted | None = None
-) -> Assembled:
-    """The strict road; a second pass is made only when relative addresses need the link.
-
-    What is wrong with a document is told from the whole of it, without `lifted`.
-    """
-    body, texts = (lifted.body, lifted.texts) if lifted else (body, {})
-    context = Context(limits, before.copy(), lifted=texts)
+def _strict(body: bytes, url: str | None, limits: Limits, before: Warnings) -> Assembled:
+    """The strict road; a second pass is made only when relative addresses need the link."""
+    context = Context(limits, before.copy(), base=None)
     reading = strict.read(body, context)
     if context.unresolved and (base := _base(reading, url)):
-        context = Context(limits, before.copy(), base, lifted=texts)
+        context = Context(limits, before.copy(), base=base)
         reading = strict.read(body, context)
     return assemble(reading, context, "strict")
 

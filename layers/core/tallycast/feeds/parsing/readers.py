@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tallycast.feeds.parsing import names, payments, tags
 from tallycast.feeds.parsing.context import Raw
 from tallycast.feeds.parsing.drafts import new_enclosure, new_link
-from tallycast.feeds.parsing.lifting import LIFTED_FIELDS
+from tallycast.feeds.parsing.markup import inner_markup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,9 +71,9 @@ def atom_person(element: _Element, context: Context) -> str | None:
     return tags.words(name, context, "author") if name is not None else None
 
 
-def atom_text(element: _Element, context: Context) -> str | None:
-    """`atom:content` or `atom:summary` of any type, as HTML or text."""
-    return context.content(element) or None
+def atom_text(element: _Element, _context: Context) -> str | None:
+    """Text of an Atom element of any type, as HTML or text."""
+    return (inner_markup(element) if len(element) else element.text) or None
 
 
 def href(element: _Element, context: Context) -> str | None:
@@ -174,7 +174,7 @@ def read_children(element: _Element, table: Table, context: Context) -> Raw:
         key, read = entry
         if read is None:
             if key not in texts:
-                text = context.content(child) if key in LIFTED_FIELDS or len(child) else child.text
+                text = inner_markup(child) if len(child) else child.text
                 if text and not text.isspace():
                     texts[key] = text
             continue

@@ -17,7 +17,6 @@ from lxml import etree
 from tallycast.feeds.parsing import names
 from tallycast.feeds.parsing.errors import FeedTooComplexError, NotAFeedError
 from tallycast.feeds.parsing.items import build_item
-from tallycast.feeds.parsing.lifting import put_back
 from tallycast.feeds.parsing.markup import deeper_than
 from tallycast.feeds.parsing.readers import ITEM_TABLE, read_children
 from tallycast.feeds.parsing.shows import CHANNEL_TABLE
@@ -177,7 +176,7 @@ def read_item(element: _Element, context: Context) -> Raw:
         raw.texts["about"] = about
     if "guid" not in raw.texts and "enclosures" not in raw.parts:
         source = etree.tostring(element, encoding="unicode", with_tail=False)
-        raw.source = put_back(source, context.lifted)[: context.limits.raw]
+        raw.source = source[: context.limits.raw]
     return raw
 
 
