@@ -4,6 +4,7 @@ Nothing here may need a newer Python than the one it wants to refuse.
 """
 
 import sys
+from importlib import import_module
 
 OLDEST = (3, 11)
 
@@ -20,19 +21,23 @@ def complaint(version: "tuple[int, ...]") -> "str | None":
     )
 
 
-def main() -> None:
-    """Run the command line, or say in one line why it cannot run."""
-    problem = complaint(sys.version_info[:2])
+def enter(module: str, name: str) -> None:
+    """Run a function of a module, or say in one line why this Python cannot."""
+    problem = complaint(sys.version_info[:3])
     if problem is None:
         try:
-            from infra.local.cli import cli  # noqa: PLC0415  (only once Python is new enough)
+            run = getattr(import_module(module), name)  # only once Python is new enough
         except ModuleNotFoundError as error:
             problem = f"the package {error.name} is missing: run `make setup`"
         else:
-            cli()
-            return
+            raise SystemExit(run())
     sys.stderr.write(f"error: {problem}\n")
     raise SystemExit(1)
+
+
+def main() -> None:
+    """Run the command line, or say in one line why it cannot run."""
+    enter("infra.local.cli", "cli")
 
 
 if __name__ == "__main__":
