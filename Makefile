@@ -93,6 +93,8 @@ lock: $(READY) ## Pin the newest versions that work together (UPGRADE=1 looks fo
 	  pyproject.toml -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 	  -c requirements/dev.txt pyproject.toml -o layers/core/requirements.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
+	  -c requirements/dev.txt layers/measurement/requirements.in -o layers/measurement/requirements.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 	  requirements/sam.in -o requirements/sam.txt
 

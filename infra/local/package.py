@@ -120,12 +120,16 @@ def _is_local(value: object) -> bool:
 def _layer_files(folder: Path) -> dict[str, Path]:
     """What a layer's Makefile would put under `python/`, but for the third-party packages.
 
-    Workers run on this environment's interpreter, where those are installed from the same lock.
+    Workers run on this environment's interpreter, where those are installed from the same lock. Of
+    a layer that holds nothing else, only the list of its packages is left.
     """
     packages = [path.parent for path in sorted(folder.glob("*/__init__.py"))]
     files: dict[str, Path] = {}
     for found in packages:
         files |= archive.files_of(found, prefix=f"python/{found.name}/")
+    pins = folder / "requirements.txt"
+    if not files and pins.is_file():
+        files["python/requirements.txt"] = pins
     return files
 
 

@@ -278,6 +278,14 @@ class FeedStore:
             {**json.loads(str(item["brief"])), "sort": item["list_sort"]} for item in found["Items"]
         ]
 
+    def every_episode(self, tenant: str, show_id: str) -> Iterator[EpisodeItem]:
+        """All episodes that a show ever had, gone ones too, whole, in no order that means much."""
+        condition = Key("pk").eq(keys.show(tenant, show_id)["pk"]) & Key("sk").begins_with(
+            keys.EPISODE
+        )
+        for page in self._query(None, condition):
+            yield from map(EpisodeItem.from_item, page)
+
     def episodes_by_enclosure(self, tenant: str, enclosure_key: str) -> list[EpisodeItem]:
         """The tenant's episodes behind an enclosure (without prefixes and query)."""
         found = [
@@ -289,10 +297,12 @@ class FeedStore:
         ]
         return [EpisodeItem.from_item(item) for item in read_items(self._table, found)]
 
-    def _query(self, index: str, key: ConditionBase) -> Iterator[list[dict[str, Any]]]:
-        arguments: dict[str, Any] = {"IndexName": index, "KeyConditionExpression": key}
+    def _query(self, index: str | None, key: ConditionBase) -> Iterator[list[dict[str, Any]]]:
+        arguments: dict[str, Any] = {"KeyConditionExpression": key}
+        if index:
+            arguments["IndexName"] = index
         while True:
-            with translated(f"query {index}"):
+            with translated(f"query {index or 'the table'}"):
                 page = self._table.query(**arguments)
             yield page["Items"]
             if "LastEvaluatedKey" not in page:

@@ -12,6 +12,7 @@ import re
 from tallycast.kernel.errors import PermanentError
 
 DUE_SHARDS = 16
+EPISODE = "EPISODE#"
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -61,7 +62,7 @@ def episode(tenant: str, show_id: str, episode_id: str) -> dict[str, str]:
     """An episode of a show."""
     return {
         "pk": f"{tenant_prefix(tenant)}#SHOW#{show_id}",
-        "sk": f"EPISODE#{episode_id}",
+        "sk": f"{EPISODE}{episode_id}",
     }
 
 
@@ -122,3 +123,44 @@ def import_list(tenant: str, import_id: str) -> str:
     """S3: the addresses of one OPML import."""
     tenant_prefix(tenant)
     return f"imports/{tenant}/{import_id}.json"
+
+
+def measurement_settings(tenant: str) -> dict[str, str]:
+    """How a tenant's downloads are counted."""
+    return {"pk": tenant_prefix(tenant), "sk": "MEASUREMENT"}
+
+
+def log_source(tenant: str, name: str) -> dict[str, str]:
+    """How the log files of one source are read."""
+    return {"pk": f"{tenant_prefix(tenant)}#LOGSOURCES", "sk": f"SOURCE#{name}"}
+
+
+def count_day(tenant: str, rules: str, day: str) -> dict[str, str]:
+    """Metrics table: the state of one day's count under one rule set."""
+    return {"pk": count_days(tenant, rules), "sk": f"DAY#{day}"}
+
+
+def count_days(tenant: str, rules: str) -> str:
+    """Metrics table: partition of the days of a tenant under one rule set."""
+    return f"{tenant_prefix(tenant)}#COUNT#{rules}"
+
+
+def count_due_shard(tenant: str) -> str:
+    """Metrics table: partition of the due-index of counts, the days that wait for one."""
+    return count_due_shard_name(hashlib.sha256(tenant.encode()).digest()[0] % DUE_SHARDS)
+
+
+def count_due_shard_name(shard: int) -> str:
+    """The name of shard 0 … `DUE_SHARDS` - 1."""
+    return f"SYSTEM#COUNTDUE#{shard:02d}"
+
+
+def count_plan(plan_id: str) -> str:
+    """S3, lake: the days that one run of the counting workflow counts."""
+    return f"counts/plans/{plan_id}.json"
+
+
+def count_run(tenant: str, run_id: str, name: str) -> str:
+    """S3, lake: what the steps of one day's count hand to each other; expires by itself."""
+    tenant_prefix(tenant)
+    return f"counts/runs/{tenant}/{run_id}/{name}"

@@ -1,0 +1,97 @@
+"""How each tenant wants its downloads counted: rule sets, time zones, retention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from tallycast.aws.errors import translated
+from tallycast.kernel import keys
+from tallycast.kernel.errors import PermanentError
+from tallycast.kernel.schema import Produced
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+# A rolling or extending window may begin days before the day that is counted. A player that asks
+# for the same episode at least every 24 hours for longer than this is cut there, and nowhere else.
+LOOK_BACK_DAYS = 7
+
+
+class BadMeasurementSettingsError(PermanentError):
+    """The settings name something that does not exist."""
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no IANA time zone; write it like Europe/Berlin")
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+RuleSetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")]
+
+
+class MeasurementSettings(Produced):
+    """A tenant's settings.
+
+    `rules` are counted side by side; the first is the one that sponsors are paid by. `zones` are
+    the reporting time zones of shows that differ from `zone`. `custom_rules` are definitions of
+    the tenant's own rule sets, by name. Retention is in days; 0 keeps for ever.
+    """
+
+    rules: Annotated[tuple[RuleSetName, ...], Field(min_length=1, max_length=5)] = ("iab-2.3",)
+    custom_rules: dict[RuleSetName, dict[str, Any]] = {}
+    zone: Zone = "UTC"
+    zones: dict[str, Zone] = {}
+    safe_ips: dict[str, str] = {}
+    rows_per_shard: Annotated[int, Field(ge=1)] = 20_000_000
+    final_after_hours: Annotated[int, Field(ge=1, le=24 * 60)] = 72
+    keep_requests_days: Annotated[int, Field(ge=0)] = 400
+    keep_quarantine_days: Annotated[int, Field(ge=0)] = 400
+
+    def zone_of(self, show_id: str) -> str:
+        """The reporting time zone of a show."""
+        return self.zones.get(show_id, self.zone)
+
+
+class MeasurementSettingsStore:
+    """The settings in the `core` table; a tenant that never set any has the defaults."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, tenant: str) -> MeasurementSettings:
+        """A tenant's settings."""
+        with translated(f"read the measurement settings of {tenant}"):
+            item = self._table.get_item(Key=keys.measurement_settings(tenant)).get("Item")
+        if item is None:
+            return MeasurementSettings()
+        return MeasurementSettings.model_validate_json(str(item["settings"]))
+
+    def put(self, tenant: str, settings: MeasurementSettings) -> None:
+        """Replace a tenant's settings."""
+        with translated(f"write the measurement settings of {tenant}"):
+            self._table.put_item(
+                Item={
+                    **keys.measurement_settings(tenant),
+                    "kind": "measurement",
+                    "settings": settings.model_dump_json(),
+                }
+            )
+
+
+def settings_of(document: dict[str, Any]) -> MeasurementSettings:
+    """Settings as a person writes them.
+
+    Raises:
+        BadMeasurementSettingsError: which entry is wrong, and why.
+    """
+    try:
+        return MeasurementSettings.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise BadMeasurementSettingsError(f"{where}: {first['msg']}") from error
