@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from tallycast.aws.errors import RequestRefusedError, ServiceUnavailableError
+from tallycast.aws.commands import BadCommandError, answered
 from tallycast.aws.observability import logger, metrics, tracer
 from tallycast.aws.tasks import task
-from tallycast.feeds.commands import COMMAND, BadCommandError
+from tallycast.feeds.commands import COMMAND
 from tallycast.feeds.use_cases.manage import commands
-from tallycast.kernel.errors import RetryableError, TallycastError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,14 +22,7 @@ if TYPE_CHECKING:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Carry out one command; what a person did wrong is an answer, not a failure."""
     with task():
-        try:
-            return _run(event)
-        except (ServiceUnavailableError, RequestRefusedError):
-            raise  # our own platform fails: that is no answer to a person
-        except TallycastError as error:
-            logger.info("refused", extra={"error": f"{error.code}: {error.message}"})
-            retryable = isinstance(error, RetryableError)
-            return {"error": {"code": error.code, "message": error.message, "retryable": retryable}}
+        return answered(lambda: _run(event))
 
 
 def _run(event: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,11 @@ from tests.support.template import ROOT, deployment
 
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 # What reads the environment when it is imported: Powertools' objects, and whatever holds them.
-_BOUND_AT_IMPORT = ("tallycast.aws.observability", "tallycast.aws.tasks")
+_BOUND_AT_IMPORT = (
+    "tallycast.aws.observability",
+    "tallycast.aws.tasks",
+    "tallycast.aws.commands",
+)
 
 
 @dataclass

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def task() -> Iterator[None]:
-    """Measure one unit of work: `task_duration` (ms) and `task_success_rate` (percent).
+    """Measure one unit of work: `task_duration` (ms), `task_success_rate`, `error_rate` (percent).
 
-    The rate is the average of 100s and 0s, so that it can be read over any period.
+    A rate is the average of 100s and 0s, so that it can be read over any period.
     """
     started = time.perf_counter()
     success = 0.0
@@ -27,3 +27,4 @@ def task() -> Iterator[None]:
         elapsed = (time.perf_counter() - started) * 1000
         metrics.add_metric("task_duration", MetricUnit.Milliseconds, elapsed)
         metrics.add_metric("task_success_rate", MetricUnit.Percent, success)
+        metrics.add_metric("error_rate", MetricUnit.Percent, 100.0 - success)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from tallycast.aws.errors import translated
 from tallycast.feeds.identity import enclosure_key
 from tallycast.feeds.items import episode_id
 from tallycast.feeds.opml import Outline, read_opml, write_opml
 from tallycast.kernel import keys
-from tallycast.kernel.errors import PermanentError
 from tallycast.kernel.ids import new_id
 from tallycast.kernel.schema import Produced
 
@@ -31,17 +30,6 @@ if TYPE_CHECKING:
     from tallycast.feeds.documents import DocumentStore
     from tallycast.feeds.feed import Feed
     from tallycast.feeds.registry import Registry
-
-
-class BadCommandError(PermanentError):
-    """The command is not one of ours, or lacks something."""
-
-    @classmethod
-    def of(cls, error: ValidationError) -> Self:
-        """The first thing that is wrong, in one line."""
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "command"
-        return cls(f"bad command: {where}: {first['msg']}")
 
 
 FeedId = Annotated[str, Field(pattern=r"^feed_[0-9a-z]{1,40}$")]

@@ -74,12 +74,15 @@ def title_key(title: str, published: datetime | None) -> str:
     return f"{title}|{published.isoformat() if published else ''}"
 
 
-def is_prefix_host(host: str) -> bool:
-    """Whether `host` (in lower case, without port) is a measurement prefix service."""
-    return host in PREFIX_HOSTS or host.endswith(PREFIX_DOMAINS)
+def is_prefix_host(host: str, more: frozenset[str] = frozenset()) -> bool:
+    """Whether `host` (in lower case, without port) is a measurement prefix service.
+
+    `more` are hosts that are, beside those known here.
+    """
+    return host in PREFIX_HOSTS or host in more or host.endswith(PREFIX_DOMAINS)
 
 
-def enclosure_key(url: str) -> str:
+def enclosure_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
     """An enclosure's address as identity: `host/path` behind all prefixes, host in lower case.
 
     Scheme, user info, query and fragment do not count, nor does any measurement prefix before
@@ -89,7 +92,7 @@ def enclosure_key(url: str) -> str:
     _, found, behind = rest.partition("://")
     rest = (behind if found else rest).partition("#")[0].partition("?")[0]
     for _ in range(LONGEST_CHAIN):
-        inner = _behind_prefix(rest)
+        inner = _behind_prefix(rest, more_prefixes)
         if inner is None:
             break
         rest = inner
@@ -97,12 +100,12 @@ def enclosure_key(url: str) -> str:
     return f"{host.rpartition('@')[2].lower()}{slash}{path}"
 
 
-def _behind_prefix(address: str) -> str | None:
+def _behind_prefix(address: str, more: frozenset[str]) -> str | None:
     """What stands behind the first prefix of `host/path`, or None when there is no prefix."""
     host, _, path = address.partition("/")
     if embedded := _EMBEDDED.search(path):
         return path[embedded.end() :].lstrip("/")
-    if not is_prefix_host(host.lower().partition(":")[0]):
+    if not is_prefix_host(host.lower().partition(":")[0], more):
         return None
     segments = path.split("/")
     # The last segment is a file's name: an address needs something behind its host.

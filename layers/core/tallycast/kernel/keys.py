@@ -157,10 +157,10 @@ def count_due_shard_name(shard: int) -> str:
 
 def count_plan(plan_id: str) -> str:
     """S3, lake: the days that one run of the counting workflow counts."""
-    return f"counts/plans/{plan_id}.json"
+    return f"plans/{plan_id}.json"
 
 
 def count_run(tenant: str, run_id: str, name: str) -> str:
     """S3, lake: what the steps of one day's count hand to each other; expires by itself."""
     tenant_prefix(tenant)
-    return f"counts/runs/{tenant}/{run_id}/{name}"
+    return f"runs/{tenant}/{run_id}/{name}"

@@ -72,7 +72,8 @@ EPISODES: Final[Columns] = {
     "header_bytes": "BIGINT",
 }
 
-# What a user agent is. `kind` is `bot`, `app`, `library`, `browser`, `unknown` or `blank`.
+# What a user agent is. `kind` is `bot`, `app`, `library`, `browser`, `unknown`, `blank` or
+# `malformed`.
 # `is_bot` is also true for libraries that are bots. `device` and `category` are those of the
 # device list; `is_watch` marks an Apple Watch, whose requests the phone has made already.
 AGENTS: Final[Columns] = {

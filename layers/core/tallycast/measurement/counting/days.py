@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from boto3.dynamodb.conditions import Attr, Key
+from pydantic import Field
 
 from tallycast.aws.errors import ConditionFailedError, translated
 from tallycast.kernel import keys
@@ -67,7 +68,7 @@ class DayState(Produced):
     version: int = 0
     counted_at: datetime | None = None
     inputs: Inputs | None = None
-    reference_versions: dict[str, str] = {}
+    reference_versions: dict[str, str] = Field(default_factory=dict)
     requests: int = 0
     downloads: int = 0
     listeners: int = 0
@@ -147,8 +148,10 @@ class DayStore:
                 )
 
     def postpone(self, ref: DayRef, until: datetime) -> None:
-        """Take a day out of the next ticks: it has been handed out. Should that run be lost, the
-        day comes back by itself."""
+        """Take a day that was handed out out of the next ticks.
+
+        Should the run be lost, the day comes back by itself.
+        """
         try:
             with translated(f"hand out day {ref.day}"):
                 self._table.update_item(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tallycast.feeds.identity import enclosure_key
@@ -16,6 +15,7 @@ from tallycast.kernel.times import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from tallycast.feeds.items import EpisodeItem
     from tallycast.feeds.store import FeedStore
@@ -39,23 +39,25 @@ class Audio:
     header_bytes: int = 0
 
 
-def audio_of_tenant(store: FeedStore, tenant: str) -> list[Audio]:
+def audio_of_tenant(
+    store: FeedStore, tenant: str, prefixes: frozenset[str] = frozenset()
+) -> list[Audio]:
     """The audio of every episode that the tenant's feeds have shown, one row per address."""
     found: dict[str, Audio] = {}
     for feed in store.of_tenant(tenant):
         for item in store.every_episode(tenant, feed.show_id):
-            for audio in audio_of(item):
+            for audio in audio_of(item, prefixes):
                 # An address in two shows (a trailer, a public and a premium feed) goes to the
                 # one that was added first: it can only count once.
                 found.setdefault(audio.media, audio)
     return [found[media] for media in sorted(found)]
 
 
-def audio_of(item: EpisodeItem) -> Iterator[Audio]:
-    """The addresses at which one episode's audio is offered."""
+def audio_of(item: EpisodeItem, prefixes: frozenset[str] = frozenset()) -> Iterator[Audio]:
+    """The addresses at which one episode's audio is offered, behind `prefixes` and those known."""
     document: Mapping[str, Any] = json.loads(item.document)
     for url, size, bitrate in _addresses(document):
-        if media := enclosure_key(url):
+        if media := enclosure_key(url, prefixes):
             yield Audio(
                 media=media,
                 episode_id=item.episode_id,

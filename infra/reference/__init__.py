@@ -1,0 +1,1 @@
+"""Building the reference data that the project ships."""

@@ -1,0 +1,211 @@
+"""Take one file in: its rows into the lake, its bad lines into quarantine, its days to be counted.
+
+A file can be taken in any number of times, at once or one after the other, and killed at any
+point: its rows count once, because only the ledger says what counts, and it changes last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+from duckdb import connect
+
+from tallycast.aws.errors import translated
+from tallycast.kernel.errors import RetryableError
+from tallycast.kernel.ids import derived_id
+from tallycast.measurement.intake.mail import by_tenant
+from tallycast.measurement.lake import keys as lake_keys
+from tallycast.measurement.lake.files import RequestFile
+from tallycast.measurement.logs.model import LogFormat, LogSource
+from tallycast.measurement.logs.reading import read_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_s3.client import S3Client
+
+    from tallycast.measurement.counting.marking import Marker
+    from tallycast.measurement.intake.arrivals import Arrival
+    from tallycast.measurement.intake.sources import LogSourceStore
+    from tallycast.measurement.lake.files import Source
+    from tallycast.measurement.lake.ledger import Ledger
+    from tallycast.measurement.lake.store import LakeStore
+    from tallycast.measurement.logs.enrichment import Enrichment
+    from tallycast.measurement.logs.model import Intake, Limits
+
+_COPIED_BYTES: Final = 1 << 20
+_HITS: Final = LogSource(format=LogFormat.JSON, source="prefix")
+
+
+class FileRewrittenError(RetryableError):
+    """The file was rewritten while it was being read; read it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What taking a file in came to, in records: accepted = stored + quarantined + deduplicated.
+
+    Attributes:
+        accepted: records that are requests for media, or should have been.
+        stored: now count, beside `replaced`, which an earlier version had and no longer do.
+        quarantined: could not be read; kept with their reason.
+        deduplicated: were stored before, in the very same version of the file.
+        skipped: are no requests for media: comments, headers, pictures.
+        lag_seconds: from the file's arrival to now.
+    """
+
+    accepted: int = 0
+    stored: int = 0
+    quarantined: int = 0
+    deduplicated: int = 0
+    skipped: int = 0
+    replaced: int = 0
+    lag_seconds: float = 0.0
+
+    def __add__(self, other: Taken) -> Taken:
+        return Taken(
+            accepted=self.accepted + other.accepted,
+            stored=self.stored + other.stored,
+            quarantined=self.quarantined + other.quarantined,
+            deduplicated=self.deduplicated + other.deduplicated,
+            skipped=self.skipped + other.skipped,
+            replaced=self.replaced + other.replaced,
+            lag_seconds=max(self.lag_seconds, other.lag_seconds),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Takes files in."""
+
+    s3: S3Client
+    lake: LakeStore
+    ledger: Ledger
+    marker: Marker
+    sources: LogSourceStore
+    enrichment: Callable[[], Enrichment]
+    clock: Callable[[], datetime]
+    limits: Limits
+
+    def take(self, arrival: Arrival) -> Taken | None:
+        """Take in the file that lies under a key now; None when there is none any more.
+
+        Raises:
+            FileRewrittenError: it changed while it was read.
+            SourceChangedError: another run takes it in at the same moment.
+            UnreadableLogError: it is compressed in a way that nothing here reads.
+        """
+        with TemporaryDirectory() as folder:
+            local = Path(folder) / "file"
+            version = self._fetch(arrival, local)
+            if version is None:
+                return None
+            taken = Taken(lag_seconds=(self.clock() - version.modified).total_seconds())
+            if arrival.tenant is not None and arrival.source is not None:
+                source = self.sources.get(arrival.tenant, arrival.source)
+                return taken + self._take(arrival.tenant, arrival.key, version, local, source)
+            for tenant, hits in sorted(by_tenant(local, Path(folder) / "hits").items()):
+                taken += self._take(tenant, arrival.key, version, hits, _HITS)
+            return taken
+
+    def _fetch(self, arrival: Arrival, path: Path) -> _Version | None:
+        with translated(f"read {arrival.key}"):
+            try:
+                found = self.s3.get_object(Bucket=arrival.bucket, Key=arrival.key)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
+                    return None
+                raise
+            with path.open("wb") as file:
+                for chunk in found["Body"].iter_chunks(_COPIED_BYTES):
+                    file.write(chunk)
+        return _Version(found["ETag"].strip('"'), found["LastModified"].astimezone(UTC))
+
+    def _take(
+        self, tenant: str, key: str, version: _Version, path: Path, source: LogSource
+    ) -> Taken:
+        before = self.ledger.begin(tenant, key)
+        if before.has(version.etag):
+            # The last run may have died before it said so.
+            self.marker.requests_changed(tenant, before.days, self.clock())
+            rows = self._rows_of(before)
+            return Taken(accepted=rows, deduplicated=rows)
+        file_id = before.id_of(version.etag)
+        with TemporaryDirectory(dir=path.parent) as folder:
+            read = read_log(
+                path, source, self.enrichment(), Path(folder), file_id, self.clock(), self.limits
+            )
+            return self._store(tenant, before, version, read)
+
+    def _store(self, tenant: str, before: Source, version: _Version, read: Intake) -> Taken:
+        if read.quarantine is not None:
+            self.lake.put(read.quarantine, quarantine_key(tenant, before.name, version.modified))
+        replaced = self._rows_of(before)
+        files = [
+            self._put(tenant, day, path, before, version) for day, path in sorted(read.days.items())
+        ]
+        days = {file.day for file in files}
+        # Before and after: whoever dies in between has said it, and whoever counts in between is
+        # told again.
+        self.marker.requests_changed(tenant, days | set(before.days), self.clock())
+        committed = self.ledger.commit(before, version.etag, files)
+        self.marker.requests_changed(tenant, committed.days, self.clock())
+        self.lake.delete(committed.superseded)
+        account = read.account
+        return Taken(
+            accepted=account.accepted + account.quarantined,
+            stored=account.accepted,
+            quarantined=account.quarantined,
+            skipped=sum(account.skipped.values()),
+            replaced=replaced,
+        )
+
+    def _put(
+        self, tenant: str, day: date, path: Path, before: Source, version: _Version
+    ) -> RequestFile:
+        file_id = before.id_of(version.etag)
+        stored = self.lake.put(path, lake_keys.requests_object(tenant, day, file_id))
+        rows = _rows_in(path)
+        return RequestFile(
+            day=day,
+            file_id=file_id,
+            object_key=stored.key,
+            etag=stored.etag,
+            rows=rows,
+            object_rows=rows,
+            object_bytes=stored.size,
+            source=before.name,
+            source_etag=version.etag,
+        )
+
+    def _rows_of(self, source: Source) -> int:
+        """How many rows of a delivered file count now."""
+        return sum(
+            file.rows
+            for day in source.days
+            for file in self.ledger.entries(source.tenant, day).files
+            if file.source == source.name
+        )
+
+
+def quarantine_key(tenant: str, source: str, arrived: datetime) -> str:
+    """Where the bad lines of one file lie: by the day it came, one object a file."""
+    name = derived_id("file", source)
+    return f"{lake_keys.folder('quarantine', tenant, day=arrived.date())}{name}.parquet"
+
+
+def _rows_in(path: Path) -> int:
+    with connect() as db:
+        row = db.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,98 @@
+"""Listeners: distinct IP and user agent in a stated period. They never add up over periods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from tallycast.measurement.model import COUNTED
+from tallycast.measurement.uniqueness import identity_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+    from tallycast.measurement.plan import Plan
+
+Period = Literal["day", "week", "month", "all"]
+
+
+def listeners_sql(
+    downloads: str, period: Period, by: Sequence[str] = ("show_id",)
+) -> str:
+    """A query for the distinct listeners per period.
+
+    Args:
+        downloads: SQL of a relation with `day` and DOWNLOADS: whole periods of at most a month,
+            because IP keys change monthly and only neighbours can be compared.
+        period: `day`, `week` (from Monday), `month`, or `all` that the relation has.
+        by: further columns to tell apart (`show_id`, `episode_id`, `source` …).
+
+    Returns:
+        SQL that gives the first day of the period, the columns `by`, and `listeners`.
+    """
+    start = {
+        "day": "day",
+        "week": "date_trunc('week', day)::DATE",
+        "month": "date_trunc('month', day)::DATE",
+        "all": "min(day) OVER ()",
+    }[period]
+    columns = "".join(f", {name}" for name in by)
+    return f"""SELECT period{columns}, count(DISTINCT who) AS listeners FROM (
+            SELECT *, {identity_sql("base")} || right(listener, 16) AS who FROM (
+                SELECT *, min(ip_key) OVER (PARTITION BY period) AS base
+                FROM (SELECT *, {start} AS period FROM {downloads})))
+        GROUP BY period{columns} ORDER BY period{columns}"""  # noqa: S608 - our own names
+
+
+def document(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Any]:
+    """The result of a count as JSON-ready values (see `engine.Count.document`)."""
+    by_rule = connection.execute(
+        "SELECT rule, sum(requests)::BIGINT FROM counted_waterfall GROUP BY rule"
+    ).fetchall()
+    found = dict(by_rule)
+    by_day = _by(connection, "day")
+    if plan.detail:
+        for start, number in connection.execute(
+            listeners_sql("counted_downloads", "day", by=())
+        ).fetchall():
+            by_day[str(start)]["listeners"] = number
+    return {
+        "rules": plan.rules.name,
+        "version": plan.rules.version,
+        "digest": plan.rules.digest,
+        "window": plan.rules.window,
+        "requests": sum(found.values()),
+        "downloads": found.get(COUNTED, 0),
+        "listeners": _listeners(connection, plan),
+        "waterfall": [
+            {"rule": rule, "dropped": found[rule]}
+            for rule in plan.rules.verdicts
+            if rule != COUNTED and rule in found
+        ],
+        "by_source": _by(connection, "source"),
+        "by_day": by_day,
+        "by_episode": _by(connection, "episode_id"),
+    }
+
+
+def _by(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, dict[str, int]]:
+    rows = connection.execute(
+        f"""SELECT {column}::VARCHAR, sum(requests)::BIGINT,
+            COALESCE(sum(requests) FILTER (rule = '{COUNTED}'), 0)::BIGINT
+        FROM counted_waterfall GROUP BY {column} ORDER BY {column}"""  # noqa: S608 - our own names
+    ).fetchall()
+    return {
+        value: {"requests": requests, "downloads": downloads}
+        for value, requests, downloads in rows
+    }
+
+
+def _listeners(connection: duckdb.DuckDBPyConnection, plan: Plan) -> int:
+    if plan.detail:
+        query = f"SELECT COALESCE(sum(listeners), 0) FROM ({listeners_sql('counted_downloads', 'all', by=())})"  # noqa: S608 - our own names
+    else:
+        query = """SELECT count(DISTINCT hash(ip, item >> 28)) FROM count_units
+            WHERE valid AND opens"""
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,141 @@
+"""The SQL that judges rows: facts as text, then types, checks in order, and a verdict.
+
+Only facts that a format has become columns; the others are the word NULL, which costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tallycast.measurement.logs import expressions as sql
+from tallycast.measurement.logs.blocks import TOO_LONG
+from tallycast.measurement.logs.layout import FACTS
+from tallycast.measurement.logs.reasons import Reason
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tallycast.measurement.logs.layout import Layout
+    from tallycast.measurement.logs.model import LogSource
+
+_NUMBERS: Final = ("range_start", "range_end", "bytes_sent", "total_bytes")
+_LATEST_US: Final = 253_402_300_799_000_000  # the end of the year 9999
+_MADE: Final = frozenset({"method", "url"})  # there even if the format lacks them
+
+
+def fact(layout: Layout, name: str, table: str = "f") -> str:
+    """The SQL of a fact in the table `facts`; NULL where the format lacks it."""
+    if name in layout.facts or name in _MADE:
+        return f"{table}.{sql.name(name)}"
+    return "CAST(NULL AS VARCHAR)"
+
+
+def facts_sql(layout: Layout, source: LogSource, now: datetime) -> str:
+    """SQL of table `facts` from `lines`: text, and the time as `us` and its `month`.
+
+    A URL that is only a path gets scheme and host; the query and fragment, which never matter
+    here and often hold who is asking, go. `month` is NULL for a time that is not believed.
+    """
+    # The record is made once, its parts are taken once, and only then looked at.
+    record = (
+        f"SELECT *, CASE WHEN skip IS NULL THEN {layout.record} END AS r "
+        f"FROM (SELECT *, coalesce({sql.MARKED}, {layout.skip}) AS skip FROM lines)"
+        if layout.of_text
+        else "SELECT *, CAST(NULL AS VARCHAR) AS skip, '' AS text FROM lines"
+    )
+    problem = (
+        f"CASE WHEN skip IS NOT NULL THEN NULL WHEN starts_with(text, {sql.text(TOO_LONG)}) "
+        f"THEN {sql.text(Reason.LINE_TOO_LONG)} ELSE {layout.problem} END AS problem"
+    )
+    cells = ", ".join(
+        f"CAST({layout.facts[name]} AS VARCHAR) AS {sql.name(name)}"
+        for name in FACTS
+        if name in layout.facts
+    )
+    parts = f"SELECT line, skip, {problem}{', ' if cells else ''}{cells} FROM ({record})"
+    known = {name: sql.known(sql.name(name)) for name in FACTS if name in layout.facts}
+    known["url"] = _whole_url(known, source)
+    known.setdefault("method", "'GET'")  # a list of downloads, not a server's log
+    columns = ", ".join(f"{expression} AS {sql.name(name)}" for name, expression in known.items())
+    us = sql.microseconds('"time"', source.time_format) if "time" in known else "NULL"
+    believed = f"us BETWEEN {sql.YEAR_2000_US} AND {_latest(now)}"
+    return (
+        f"SELECT *, CASE WHEN {believed} "
+        "THEN CAST(date_trunc('month', make_timestamp(us)) AS DATE) END AS month "
+        f"FROM (SELECT *, CAST({us} AS BIGINT) AS us "
+        f"FROM (SELECT line, skip, problem, {columns} FROM ({parts})))"
+    )
+
+
+def _whole_url(known: dict[str, str], source: LogSource) -> str:
+    if "url" not in known:
+        return "CAST(NULL AS VARCHAR)"
+    bare = f"split_part(split_part({known['url']}, '#', 1), '?', 1)"
+    host = f"coalesce({known.get('host', 'NULL')}, {sql.text(source.host)})"
+    scheme = f"coalesce(lower({known.get('scheme', 'NULL')}), {sql.text(source.scheme)})"
+    return (
+        f"CASE WHEN starts_with(url, '/') AND {host} <> '' "
+        f"THEN {scheme} || '://' || lower({host}) || {bare} ELSE {bare} END"
+    )
+
+
+def _latest(now: datetime) -> int:
+    return int(now.timestamp() * 1_000_000) + sql.DAY_US
+
+
+def judged_sql(layout: Layout, now: datetime) -> str:
+    """SQL of all rows of `facts`, joined with the dictionaries, typed, with `skip` and `reason`.
+
+    Both are NULL for a good row; the first check that fails gives the reason.
+    """
+    numbers = ", ".join(
+        f"{sql.whole_number(fact(layout, name))} AS {name}_number" for name in _NUMBERS
+    )
+    typed = (
+        f"SELECT f.*, u.media, u.part, u.skip AS url_skip, u.problem AS url_problem, "
+        "i.address, i.country AS ip_country, i.region AS ip_region, i.asn AS ip_asn, "
+        "i.network AS ip_network, p.ip_key AS new_key, p.ip_hash AS new_hash, "
+        f"p.ip_hash_previous AS new_hash_previous, {sql.ranges(fact(layout, 'range'))} AS asked, "
+        f"{numbers} FROM facts f LEFT JOIN urls u ON u.url = f.url "
+        f"LEFT JOIN ips i ON i.ip = {fact(layout, 'ip')} "
+        f"LEFT JOIN pseudonyms p ON p.ip = {fact(layout, 'ip')} AND p.month = f.month"
+    )
+    return f"SELECT *, {_reason(layout, now)} AS reason, {_SKIP} AS gone FROM ({typed}) t"
+
+
+_SKIP: Final = "coalesce(skip, CASE WHEN problem IS NULL THEN url_skip END)"
+
+
+def _reason(layout: Layout, now: datetime) -> str:
+    def t(name: str) -> str:
+        return fact(layout, name, "t")
+
+    verdicts = [
+        ("problem IS NOT NULL", "problem"),
+        (f"{t('kind')} = 'unresolved_hit'", Reason.UNRESOLVED),
+        ("url IS NULL", Reason.NO_URL),
+        ("url_problem IS NOT NULL", "url_problem"),
+        (f"{t('time')} IS NULL", Reason.NO_TIME),
+        (f"us IS NULL OR abs(us) > {_LATEST_US}", Reason.BAD_TIME),
+        (f"us < {sql.YEAR_2000_US}", Reason.TOO_EARLY),
+        (f"us > {_latest(now)}", Reason.TOO_LATE),
+        (
+            "method NOT IN ('GET', 'HEAD') "
+            "AND NOT regexp_full_match(method, '[A-Za-z][A-Za-z_-]{0,19}')",
+            Reason.BAD_METHOD,
+        ),
+        (
+            f"{t('status')} NOT IN ('200', '206') "
+            f"AND NOT regexp_full_match({t('status')}, '\\d{{1,3}}')",
+            Reason.BAD_STATUS,
+        ),
+        (f"{t('bytes_sent')} IS NOT NULL AND bytes_sent_number IS NULL", Reason.BAD_BYTES),
+        (f"{t('ip')} IS NULL AND {t('ip_hash')} IS NULL", Reason.NO_ADDRESS),
+        (f"{t('ip')} IS NOT NULL AND address IS NULL", Reason.BAD_ADDRESS),
+        (f"{t('ip')} IS NOT NULL AND new_hash IS NULL", Reason.NO_KEY),
+    ]
+    cases = " ".join(
+        f"WHEN {test} THEN {sql.text(word) if isinstance(word, Reason) else word}"
+        for test, word in verdicts
+    )
+    return f"CASE {cases} END"

@@ -1,0 +1,159 @@
+"""The SQL of the columns of REQUESTS, from rows that were judged good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tallycast.measurement.logs import expressions as sql
+from tallycast.measurement.logs.checks import fact, judged_sql
+from tallycast.measurement.model import REQUESTS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tallycast.measurement.logs.layout import Layout
+    from tallycast.measurement.logs.model import LogSource
+
+_LONGEST: Final = 2048
+_NETWORKS: Final = (
+    "'household', 'commercial', 'cellular', 'data_centre', 'vpn', 'relay', 'unknown'"
+)
+
+
+def requests_sql(layout: Layout, source: LogSource, file_id: str, now: datetime) -> str:
+    """SQL of the rows of REQUESTS, in order of lines."""
+    columns = {
+        "time": "make_timestamp(us)",
+        "file_id": sql.text(file_id),
+        "line": "line",
+        "media": _private(layout, "media"),
+        "part": _private(layout, "part"),
+        "method": "upper(method)",
+        "status": fact(layout, "status", "j"),
+        "bytes_sent": "bytes_sent_number",
+        **_whose(layout, source),
+        **_ranges(layout),
+        **_network(layout, source.ip_key),
+        **_texts(layout),
+    }
+    members = ", ".join(
+        f"CAST({columns[name]} AS {kind}) AS {name}" for name, kind in REQUESTS.items()
+    )
+    words = " LEFT JOIN words wa ON wa.word = j.user_agent" if _unescapes_agent(layout) else ""
+    if _unescapes_referrer(layout):
+        words += " LEFT JOIN words wr ON wr.word = j.referrer"
+    return (
+        f"SELECT {members} FROM ({judged_sql(layout, now)}) j{words} "
+        "WHERE gone IS NULL AND reason IS NULL ORDER BY line"
+    )
+
+
+def _whose(layout: Layout, source: LogSource) -> dict[str, str]:
+    """Who saw it and which show it was for."""
+    seen, show = fact(layout, "source", "j"), fact(layout, "show_id", "j")
+    default = source.source or layout.source
+    cases = " ".join(
+        f"WHEN {sql.text(theirs)} THEN {sql.text(mine)}" for theirs, mine in source.shows.items()
+    )
+    # Another system's name of a show is no id of ours, unless the source says which.
+    other = "NULL" if layout.foreign_shows else show
+    known = f"CASE {show} {cases} ELSE {other} END" if cases else other
+    return {
+        "source": f"CASE WHEN {seen} IN ('log', 'prefix') THEN {seen} ELSE {sql.text(default)} END",
+        "show_id": f"coalesce({known}, {sql.text(source.show_id)})",
+    }
+
+
+def _ranges(layout: Layout) -> dict[str, str]:
+    """The range asked for, else the bounds that came as columns, else what the answer held."""
+    first, rest = "split_part(asked, ',', 1)", "nullif(substr(asked, instr(asked, ',') + 1), asked)"
+    suffix = fact(layout, "range_start", "j")
+    # A suffix (`-500`) is its own negative number.
+    start = (
+        f"CASE WHEN asked IS NULL THEN coalesce(range_start_number, "
+        f"CASE WHEN {suffix} < '0' THEN try_cast({suffix} AS BIGINT) END) "
+        f"WHEN starts_with(asked, '-') THEN try_cast({first} AS BIGINT) "
+        f"ELSE try_cast(split_part({first}, '-', 1) AS BIGINT) END"
+    )
+    end = (
+        "CASE WHEN asked IS NULL THEN range_end_number WHEN starts_with(asked, '-') THEN NULL "
+        f"ELSE try_cast(split_part({first}, '-', 2) AS BIGINT) END"
+    )
+    # The same rule for both: without a start, or with an end before it, there is no range.
+    good = f"({end} IS NULL OR {end} >= {start})"
+    content = fact(layout, "content_range", "j")
+    sent = [sql.content_range(content, part) for part in (1, 2, 3)]
+    silent = f"coalesce({fact(layout, 'range', 'j')}, {suffix}) IS NULL"
+    more = fact(layout, "more_ranges", "j")
+    return {
+        "range_start": f"CASE WHEN {good} AND {start} IS NOT NULL THEN {start} "
+        f"WHEN {silent} THEN {sent[0]} END",
+        "range_end": f"CASE WHEN {good} AND {start} IS NOT NULL THEN {end} "
+        f"WHEN {silent} THEN {sent[1]} END",
+        "more_ranges": f"CASE WHEN asked IS NOT NULL THEN {rest} "
+        f"WHEN range_start_number IS NOT NULL AND regexp_full_match({more}, '[0-9,-]+') "
+        f"THEN left({more}, {_LONGEST}) END",
+        "total_bytes": f"coalesce(total_bytes_number, {sent[2]})",
+    }
+
+
+def _network(layout: Layout, given: str) -> dict[str, str]:
+    """What stands for the address, and where it is.
+
+    Args:
+        layout: of the rows.
+        given: what to call the key of hashes that came with the log.
+    """
+    ip, key, hashed, previous = (
+        fact(layout, name, "j") for name in ("ip", "ip_key", "ip_hash", "ip_hash_previous")
+    )
+    country, region, asn, network = (
+        fact(layout, name, "j") for name in ("country", "region", "asn", "network")
+    )
+    number = sql.whole_number(f"ltrim(upper({asn}), 'AS')", 10)
+    return {
+        "ip_key": f"CASE WHEN {ip} IS NOT NULL THEN new_key ELSE coalesce({key}, {sql.text(given)}) END",
+        "ip_hash": f"CASE WHEN {ip} IS NOT NULL THEN new_hash ELSE left({hashed}, 128) END",
+        # Hashes without the name of a key were made by somebody who does not change theirs.
+        "ip_hash_previous": f"CASE WHEN {ip} IS NOT NULL THEN new_hash_previous "
+        f"WHEN {previous} IS NULL AND {key} IS NULL THEN left({hashed}, 128) "
+        f"ELSE left({previous}, 128) END",
+        "country": f"coalesce(ip_country, CASE WHEN regexp_full_match({country}, '[A-Za-z]{{2}}') "
+        f"THEN upper({country}) END)",
+        "region": f"coalesce(ip_region, left({region}, 64))",
+        "asn": f"coalesce(ip_asn, try_cast({number} AS INTEGER))",
+        "network": f"coalesce(ip_network, CASE WHEN {network} IN ({_NETWORKS}) THEN {network} END)",
+    }
+
+
+def _texts(layout: Layout) -> dict[str, str]:
+    agent, referrer = fact(layout, "user_agent", "j"), fact(layout, "referrer", "j")
+    if _unescapes_agent(layout):
+        agent = f"coalesce(wa.plain, {agent})"
+    if _unescapes_referrer(layout):
+        referrer = f"coalesce(wr.plain, {referrer})"
+    referrer = f"left({referrer}, {_LONGEST})"
+    return {
+        "user_agent": _private(layout, f"left({agent}, {_LONGEST})"),
+        "referrer": f"CASE WHEN {referrer} IS NOT NULL THEN {sql.masked(referrer)} END",
+        "request_id": _private(layout, f"left({fact(layout, 'request_id', 'j')}, 256)"),
+        "session": _private(layout, f"left({fact(layout, 'session', 'j')}, 128)"),
+    }
+
+
+def _unescapes_agent(layout: Layout) -> bool:
+    return bool(layout.escapes) and "user_agent" in layout.facts
+
+
+def _unescapes_referrer(layout: Layout) -> bool:
+    return layout.escapes == "backslash" and "referrer" in layout.facts
+
+
+def _private(layout: Layout, expression: str) -> str:
+    """Text without the requester's own address, should somebody have put it there."""
+    e, ip = expression, fact(layout, "ip", "j")
+    return (
+        f"CASE WHEN contains({e}, {ip}) THEN replace({e}, {ip}, '{sql.MASK_4}') "
+        f"WHEN address <> {ip} AND contains({e}, address) "
+        f"THEN replace({e}, address, '{sql.MASK_4}') ELSE {e} END"
+    )

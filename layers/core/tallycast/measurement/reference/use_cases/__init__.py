@@ -1,0 +1,1 @@
+"""The composition root: each use case wired once per container, on first use."""

@@ -1,0 +1,1 @@
+"""Day cards: the numbers of one show, episode or tenant on one day, ready to be read."""

@@ -1,0 +1,188 @@
+"""The working rows of a count: one narrow row per request, in numbers instead of words.
+
+`count_rows` has, beside the columns named in `columns`:
+
+- ip: 64 bits of the listener's IP identity; NULL when a rule on single requests dropped the row.
+- item: the user agent (or, of a dropped row, the bits of the rules it breaks), the episode and
+  the source, packed (`plan`). Together, ip and item are the listener and what it asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tallycast.measurement import ranges, threshold, uniqueness
+from tallycast.measurement.plan import LOW_BITS
+
+if TYPE_CHECKING:
+    from tallycast.measurement.plan import Plan
+
+# Whether bytes cannot be seen at all: a redirect, or a log that tells neither status nor bytes.
+BLIND = "(source <> 'log' OR (status IS NULL AND bytes_sent IS NULL))"
+# A whole answer of a file whose size nobody knows: taken for the whole file when it began.
+_UNSIZED = f"""t IS NULL AND NOT segmented AND ({ranges.WHOLE}
+    OR (range_start = 0 AND range_end IS NULL)) AND COALESCE(bytes_sent, 1) > 0"""
+CELLS = 16
+# Heavier than the shares of all requests that one listener can make; a float holds it exactly.
+ENOUGH = 1 << 40
+
+
+def _enough(plan: Plan) -> str:
+    """Whether one request alone makes a download."""
+    return {
+        "one_minute": f"COALESCE({BLIND} OR c >= t OR ({_UNSIZED}), FALSE)",
+        "any_bytes": """(range_start IS NULL OR range_end IS NULL OR range_end <> range_start
+            OR COALESCE(more_ranges, '') <> '')""",
+        "none": "TRUE",
+    }[plan.rules.threshold]
+
+
+# A coarse map of the first minute's worth of bytes: the file in cells of a sixteenth of what is
+# needed, one bit for each cell a request covers wholly. Cells share 32 bits, in two halves that
+# are folded later. Sixteen bits prove the minute without looking at ranges again; it proves
+# nothing where one episode has several files, or the whole file is needed.
+_CELL = f"((t + {CELLS - 1}) // {CELLS})"
+_FIRST_CELL = f"((a + {_CELL} - 1) // {_CELL})"
+_CELL_MAP = f"""CASE WHEN NOT ok AND t = minute AND t >= {CELLS} AND a >= 0 AND NOT several
+        AND NOT segmented
+    THEN ((1::UBIGINT << LEAST(32, GREATEST(0, (a + c) // {_CELL} - {_FIRST_CELL}))::UBIGINT) - 1)
+        << ({_FIRST_CELL} % 32)::UBIGINT
+    ELSE 0::UBIGINT END"""
+
+
+def columns(plan: Plan) -> dict[str, str]:
+    """The columns of `count_rows` after ip and item, each with its SQL expression."""
+    found: dict[str, str] = {}
+    if plan.dated:
+        found["day"] = "day"
+    if plan.timed:
+        found["time"] = "time"
+    if plan.measured:
+        several = "spans IS NOT NULL" if plan.has_spans else "FALSE"
+        found |= {
+            "a": "a",
+            "c": f"CASE WHEN {BLIND} THEN 0 ELSE c END",
+            "t": "t",
+            # Enough by itself; else the share of what is needed.
+            "w": f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
+                ELSE c / t END::FLOAT""",
+            "cells": _CELL_MAP,
+        }
+    else:
+        found["w"] = f"CASE WHEN ok THEN {ENOUGH} ELSE 0 END::FLOAT"
+        if plan.detail:
+            found["c"] = f"CASE WHEN {BLIND} THEN 0 ELSE c END"
+    if plan.has_slots and plan.measured:
+        found["m"] = "m"
+        found["slot"] = "hash(m, COALESCE(part, ''))"
+    if plan.has_spans and plan.measured:
+        found["spans"] = "spans"
+    if plan.limited:
+        found["x"] = _exempt(plan)
+    if plan.rules.keeps_probe:
+        found["probe"] = "COALESCE(range_start = 0 AND range_end = 1, FALSE)"
+    if plan.carried:
+        found["opened"] = "opened"
+    if plan.traced:
+        found["f"] = "f"
+        found["line"] = "line"
+    return found
+
+
+def _exempt(plan: Plan) -> str:
+    """Whether the IP is known to be shared by many."""
+    networks = ", ".join("'" + name.replace("'", "''") + "'" for name in plan.rules.exempt_networks)
+    shared = f"COALESCE(network IN ({networks}), FALSE)" if networks else "FALSE"
+    if not plan.rules.safe_ips:
+        return shared
+    day = "day" if plan.dated else f"DATE '{plan.day}'"
+    safe = " OR ".join(
+        f"""('{entry.ip_hash.replace("'", "''")}' IN (ip_hash, ip_hash_previous)
+            AND {day} >= DATE '{entry.validated}' AND {day} < DATE '{entry.validated}' + 90)"""
+        for entry in plan.rules.safe_ips
+    )
+    return f"({shared} OR COALESCE({safe}, FALSE))"
+
+
+def _day(plan: Plan) -> str:
+    """The reporting day of a row."""
+    if plan.day is not None:
+        if not plan.windowed:
+            return f"DATE '{plan.day}'"
+        before, day, after = plan.days
+        return (
+            f"CASE WHEN time >= day_until THEN DATE '{after}' WHEN time >= day_from "
+            f"THEN DATE '{day}' ELSE DATE '{before}' END"
+        )
+    return "CASE WHEN time >= from_2 THEN day_2 WHEN time >= from_1 THEN day_1 ELSE day_0 END"
+
+
+def _base(plan: Plan) -> str | None:
+    """The IP key under which rows are compared, as SQL; None when they all have the same one."""
+    if len(plan.keys) < 2:  # noqa: PLR2004 - two keys are what a comparison needs
+        return None
+    if plan.windowed:
+        base = plan.keys[0] if plan.day is None else uniqueness.base_of_run(plan.day)
+        return f"'{base}'"
+    if plan.day is not None:
+        return f"'{uniqueness.base_of_day(plan.day)}'"
+    return f"strftime(({_day(plan)})::DATE - 1, '%Y-%m')"
+
+
+def identity(plan: Plan) -> str:
+    """The hash of the IP under the key of comparison, as SQL on a joined row."""
+    base = _base(plan)
+    return "ip_hash" if base is None else f"({uniqueness.identity_sql(base)})"
+
+
+def rows_sql(plan: Plan, *, extra: tuple[str, ...] = (), where: str = "TRUE") -> str:
+    """The query behind `count_rows`.
+
+    Args:
+        plan: the run.
+        extra: more columns of REQUESTS (or of the joined tables) to keep.
+        where: a further condition on the joined requests.
+    """
+    joins = """JOIN count_media ON media IS NOT DISTINCT FROM media_key
+        JOIN count_agents ON user_agent IS NOT DISTINCT FROM agent_key"""
+    conditions = [where]
+    if plan.day is None:
+        joins += " JOIN count_dates ON z = date_z AND time::DATE = date_utc"
+    elif plan.carried:
+        conditions.append("(opened IS NOT NULL OR (time >= run_from AND time < run_until))")
+    else:
+        conditions.append("time >= run_from AND time < run_until")
+    if plan.traced:
+        joins += " JOIN count_files ON file_id = file_key"
+    if plan.shards > 1:
+        conditions.append(uniqueness.shard_sql(identity(plan), plan.shard, plan.shards))
+    who = identity(plan)
+    referrer = plan.rules.unique_by == "file_and_referrer"
+    bits = " | ".join(
+        ["faults"]
+        + [f"CASE WHEN {test} THEN {plan.bits[name]} ELSE 0 END" for name, test in plan.conditions.items()]
+    )
+    joined = f"""SELECT *, {ranges.SIZE} AS size, {_day(plan)} AS day
+        FROM {plan.source} {joins} WHERE {" AND ".join(f"({test})" for test in conditions)}"""  # noqa: S608 - our own names
+    first, credit = ranges.FIRST, ranges.CREDIT
+    if plan.has_spans:
+        joined = f"""SELECT * FROM ({joined}) LEFT JOIN count_spans ON more_ranges = span_more
+            AND source IS NOT DISTINCT FROM span_source AND status IS NOT DISTINCT FROM span_status
+            AND range_start IS NOT DISTINCT FROM span_start
+            AND range_end IS NOT DISTINCT FROM span_end
+            AND bytes_sent IS NOT DISTINCT FROM span_sent
+            AND size IS NOT DISTINCT FROM span_size"""  # noqa: S608 - our own names
+        first = f"CASE WHEN spans IS NOT NULL THEN spans_first ELSE {first} END"
+        credit = f"CASE WHEN spans IS NOT NULL THEN spans_credit ELSE {credit} END"
+    else:
+        joined = joined.replace("SELECT *", "SELECT *, NULL::BIGINT AS spans_largest", 1)
+    judged = f"""SELECT *, {first} AS a, {credit} AS c, {threshold.NEEDED} AS t,
+        ({bits}) AS mask FROM ({joined})"""  # noqa: S608 - our own names
+    kept = ", ".join(
+        [*(f"{test} AS {name}" for name, test in columns(plan).items()), *extra]
+    )
+    return f"""SELECT CASE WHEN mask = 0 THEN hash({who}{", COALESCE(referrer, '')" if referrer else ""}) END AS ip,
+        ((CASE WHEN mask = 0 THEN u ELSE mask END)::BIGINT << {LOW_BITS})
+            | (2 * e + CASE WHEN source = 'log' THEN 0 ELSE 1 END) AS item,
+        {kept}
+        FROM (SELECT *, {_enough(plan)} AS ok FROM ({judged}))"""  # noqa: S608 - our own names

@@ -1,0 +1,1 @@
+"""Wiring of the functions of counting, one module each."""
