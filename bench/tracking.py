@@ -21,6 +21,7 @@ import gzip
 import hashlib
 import hmac
 import http.client
+import importlib
 import io
 import json
 import os
@@ -32,17 +33,7 @@ from statistics import median
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_SECRET_ACCESS_KEY": "bench",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "AWS_REGION": "eu-central-1",
-    "POWERTOOLS_TRACE_DISABLED": "1",
-    "POWERTOOLS_SERVICE_NAME": "bench",
-    "POWERTOOLS_METRICS_NAMESPACE": "bench",
-}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from infra import costs
 from tallycast.measurement.privacy import KeyRing
@@ -53,6 +44,16 @@ from tallycast.measurement.tracking.shows import Policy, show_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_REGION": "eu-central-1",
+    "POWERTOOLS_TRACE_DISABLED": "1",
+    "POWERTOOLS_SERVICE_NAME": "bench",
+    "POWERTOOLS_METRICS_NAMESPACE": "bench",
+}
 TARGET_MICROSECONDS = 30.0
 ROUNDS = 9
 KEY = "shk_" + "k" * 43
@@ -110,6 +111,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Sink(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         answer = {"RecordId": "r", "Encrypted": False, "MessageId": "m"}
@@ -193,14 +195,15 @@ def bare() -> Callable[[], object]:
 def chalice_routing() -> Callable[[], object] | None:
     """Chalice finding a route and giving an empty redirect, or None where it is not installed."""
     try:
-        from chalice.app import Chalice, Response
+        chalice: Any = importlib.import_module("chalice.app")
     except ImportError:
         return None
-    app = Chalice(app_name="bench")
+    app = chalice.Chalice(app_name="peer")
 
-    @app.route("/e/{key}/{scheme}/{rest}", methods=["GET"])
     def redirect(key: str, scheme: str, rest: str) -> Any:
-        return Response("", status_code=302, headers={"Location": f"{scheme}://{rest}"})
+        return chalice.Response(key, status_code=302, headers={"Location": f"{scheme}://{rest}"})
+
+    app.route("/e/{key}/{scheme}/{rest}", methods=["GET"])(redirect)
 
     event = {
         "requestContext": {
@@ -222,10 +225,14 @@ def chalice_routing() -> Callable[[], object] | None:
 
 
 def powertools() -> Callable[[], object]:
-    """Logger, metrics and tracer around the resolver for function URLs; one log line, one metric."""
-    from aws_lambda_powertools import Logger, Metrics, Tracer
-    from aws_lambda_powertools.event_handler import LambdaFunctionUrlResolver, Response
-    from aws_lambda_powertools.metrics import MetricUnit
+    """Logger, metrics and tracer around the resolver for function URLs; a line and a metric."""
+    # They read the environment when they are imported.
+    from aws_lambda_powertools import Logger, Metrics, Tracer  # noqa: PLC0415
+    from aws_lambda_powertools.event_handler import (  # noqa: PLC0415
+        LambdaFunctionUrlResolver,
+        Response,
+    )
+    from aws_lambda_powertools.metrics import MetricUnit  # noqa: PLC0415
 
     logger = Logger(stream=io.StringIO())
     metrics, tracer = Metrics(), Tracer()
@@ -254,8 +261,8 @@ def handlers() -> float:
     """Print what each handler takes; returns ours."""
     lines: list[str] = [""]
     redirect = ours(lambda line: lines.__setitem__(0, line))
-    answered = redirect.answer(EVENT)
-    assert answered["statusCode"] == 302
+    if redirect.answer(EVENT)["statusCode"] != 302:
+        raise SystemExit("the redirect refuses the event that is measured")
     works: list[tuple[str, Callable[[], object] | None, int]] = [
         ("bare: HMAC and a JSON line", bare(), 5000),
         ("the redirect", lambda: redirect.answer(EVENT), 5000),
@@ -283,22 +290,20 @@ def handlers() -> float:
 def sink() -> Iterator[int]:
     """The other end of a call, in a process of its own; its port."""
     child = subprocess.Popen([sys.executable, "-c", SINK], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    try:
-        yield int(child.stdout.readline())
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
+    with child:
+        try:
+            yield int((child.stdout or sys.stdin).readline())
+        finally:
+            child.kill()
 
 
 def recordings() -> None:
     """Print what each act of recording takes."""
-    import boto3
+    import boto3  # noqa: PLC0415 - reads the environment
 
     line = a_line()
     print("\nthe act of recording (microseconds; the other end in a process of its own)")
-    with sink() as port, Path(os.devnull).open("w", encoding="utf-8", buffering=1) as log:
+    with sink() as port:
         reader, writer = os.pipe()
         drain = subprocess.Popen(["cat"], stdin=reader, stdout=subprocess.DEVNULL)
         os.close(reader)
@@ -337,7 +342,6 @@ def recordings() -> None:
                 f"  {name:<30} {processor:8.1f} of processor {wall:8.1f} passing"
                 f"   {processor / base:6.0f} x"
             )
-        log.flush()
         os.close(writer)
         drain.wait()
 
@@ -353,7 +357,7 @@ def envelopes() -> None:
     """Print how small CloudWatch's gzip makes hits, by how many share an envelope."""
     print("\nbytes of a hit in a gzipped envelope, by hits that share it")
     for count in (1, 10, 100, 1000):
-        events = []
+        events: list[dict[str, Any]] = []
         for number in range(count):
             event = json.loads(json.dumps(EVENT))
             digest = hashlib.sha256(str(number).encode()).hexdigest()
@@ -385,10 +389,12 @@ STARTS = (
     ("... and boto3 with a client", "import app, boto3; boto3.client('dynamodb')"),
     (
         "a Powertools function's set",
-        "import boto3; boto3.client('dynamodb')\n"
-        "from aws_lambda_powertools import Logger, Metrics, Tracer\n"
-        "from aws_lambda_powertools.event_handler import LambdaFunctionUrlResolver\n"
-        "import aws_lambda_powertools.utilities.parser",
+        """
+import boto3; boto3.client('dynamodb')
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.event_handler import LambdaFunctionUrlResolver
+import aws_lambda_powertools.utilities.parser
+""",
     ),
 )
 
@@ -416,6 +422,7 @@ def starts() -> None:
 
 def main() -> int:
     """Measure everything; 1 when the target was missed."""
+    os.environ.update(ENVIRONMENT)
     mine = handlers()
     recordings()
     envelopes()

@@ -24,23 +24,25 @@ class Load:
     """What a million requests ask of AWS.
 
     Attributes:
-        line_bytes: of a hit in the log, with the 26 bytes CloudWatch Logs counts for each event.
+        line_bytes: of a hit in the log (`bench/tracking.py`), with the 26 bytes that CloudWatch
+            Logs counts for each event.
         platform_bytes: of Lambda's own START, END and REPORT lines for an invocation.
-        squeezed: how many times smaller a stream's envelope is than its lines (measured on
-            hits of twenty shows: about 6; 4 to be careful).
+        squeezed: how many times smaller than its lines an envelope is that ten hits share
+            (`bench/tracking.py`); alone in one a hit is hardly smaller, among a hundred 6 times.
         answer_bytes: of an answer, headers included, on its way to the listener.
         memory_gb: of the redirect.
-        billed_ms: of the redirect; the handler itself takes hundredths of that.
-        wait_ms: added by a call to another service before the answer, from inside the region.
+        billed_ms: of the redirect; the handler itself takes hundredths of that. An assumption.
+        wait_ms: added by a call to another service before the answer, from inside the region. An
+            assumption.
         lookup_share: requests that read the table (a show is read once a minute per container).
         hits_per_object: what a stream joins into one object at a million requests a day.
-        intake_gb_seconds: of reading a million hits into the lake.
-        count_gb_seconds: of counting a million requests under one rule set.
-        row_bytes: of a request in the lake (snappy Parquet).
+        intake_gb_seconds: of reading a million hits into the lake. An assumption.
+        count_gb_seconds: of counting a million requests under one rule set. An assumption.
+        row_bytes: of a request in the lake (snappy Parquet). An assumption.
         months: for which it is kept there.
     """
 
-    line_bytes: int = 620 + 26
+    line_bytes: int = 736 + 26
     platform_bytes: int = 330 + 3 * 26
     squeezed: float = 4.0
     answer_bytes: int = 700

@@ -121,14 +121,14 @@ class TinyClassifier:
 
 def a_table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], rows: list[Row]) -> None:
     """Create or replace a table from rows."""
-    shape = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
-    con.execute(f"CREATE OR REPLACE TABLE {name} ({shape})")
-    if rows:
-        marks = ", ".join("?" for _ in columns)
-        con.executemany(
-            f"INSERT INTO {name} VALUES ({marks})",
-            [[row[column] for column in columns] for row in rows],
-        )
+    picks = ", ".join(
+        f'unnest(${place}::{kind}[]) AS "{column}"'
+        for place, (column, kind) in enumerate(columns.items(), start=1)
+    )
+    con.execute(
+        f"CREATE OR REPLACE TABLE {name} AS SELECT {picks}",
+        [[row[column] for row in rows] for column in columns],
+    )
 
 
 def a_count(

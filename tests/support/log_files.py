@@ -1,5 +1,7 @@
 """Log files of every format we read, written from one list of facts about requests."""
 
+# ruff: noqa: S608 - the queries hold paths of our own
+
 from __future__ import annotations
 
 import csv
@@ -19,7 +21,7 @@ from tallycast.measurement.logs.enrichment import pseudonyms_under
 from tallycast.measurement.privacy import KeyRing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 RING = KeyRing.from_secret(b"only for tests of log files, 32+")
@@ -107,10 +109,12 @@ def some_requests(count: int, seed: int = 1) -> list[RequestFacts]:
         made.append(
             RequestFacts(
                 time=start + timedelta(seconds=rng.randrange(86_400)),
-                ip=rng.choice([
-                    f"203.0.113.{rng.randrange(1, 250)}",
-                    f"2001:db8:{rng.randrange(1, 999):x}::{rng.randrange(1, 999):x}",
-                ]),
+                ip=rng.choice(
+                    [
+                        f"203.0.113.{rng.randrange(1, 250)}",
+                        f"2001:db8:{rng.randrange(1, 999):x}::{rng.randrange(1, 999):x}",
+                    ]
+                ),
                 method=rng.choice(["GET", "GET", "GET", "HEAD"]),
                 url=f"https://media.example/shows/lantern/{rng.randrange(20)}%20of%2020.mp3"
                 + rng.choice(["", "?token=abc&x=1"]),
@@ -193,26 +197,28 @@ def combined(requests: Sequence[RequestFacts]) -> tuple[str, list[str]]:
 
 def megaphone(requests: Sequence[RequestFacts]) -> tuple[str, list[str]]:
     return "", [
-        json.dumps({
-            "country": each.country,
-            "dma_name": None,
-            "normalized_user_agent": "app",
-            "city": "Uppsala",
-            "ip": each.ip,
-            "created_at": each.time.isoformat(),
-            "podcast_id": "their-show",
-            "source": "web",
-            "filesize": each.total_bytes,
-            "bytes_sent": each.bytes_sent,
-            "seconds_downloaded": 12.5,
-            "duration": 2400.0,
-            "blacklisted_ip": False,
-            "episode_id": each.media.rpartition("/")[2].removesuffix(".mp3"),
-            "blacklisted_ua": False,
-            "id": each.request_id,
-            "region": None,
-            "user_agent": each.user_agent,
-        })
+        json.dumps(
+            {
+                "country": each.country,
+                "dma_name": None,
+                "normalized_user_agent": "app",
+                "city": "Uppsala",
+                "ip": each.ip,
+                "created_at": each.time.isoformat(),
+                "podcast_id": "their-show",
+                "source": "web",
+                "filesize": each.total_bytes,
+                "bytes_sent": each.bytes_sent,
+                "seconds_downloaded": 12.5,
+                "duration": 2400.0,
+                "blacklisted_ip": False,
+                "episode_id": each.media.rpartition("/")[2].removesuffix(".mp3"),
+                "blacklisted_ua": False,
+                "id": each.request_id,
+                "region": None,
+                "user_agent": each.user_agent,
+            }
+        )
         for each in requests
     ]
 
@@ -262,7 +268,9 @@ def hits(requests: Sequence[RequestFacts]) -> tuple[str, list[str]]:
 
 def envelope(lines: Sequence[str], *, kind: str = "DATA_MESSAGE") -> bytes:
     """One document of a log subscription, as one gzip member."""
-    events = [{"id": str(n), "timestamp": 1, "message": f"{line}\n"} for n, line in enumerate(lines)]
+    events = [
+        {"id": str(n), "timestamp": 1, "message": f"{line}\n"} for n, line in enumerate(lines)
+    ]
     document = {
         "messageType": kind,
         "owner": "1",
@@ -280,9 +288,11 @@ CANONICAL = (
 )  # fmt: skip
 
 
-def _csv(header: Sequence[str], rows: list[list[object]], delimiter: str) -> tuple[str, list[str]]:
+def _csv(
+    header: Sequence[str], rows: Sequence[Sequence[object]], delimiter: str
+) -> tuple[str, list[str]]:
     lines = []
-    for row in [list(header), *rows]:
+    for row in (header, *rows):
         text = io.StringIO()
         csv.writer(text, delimiter=delimiter, lineterminator="").writerow(row)
         lines.append(text.getvalue())
@@ -321,7 +331,7 @@ def mapped_tsv(requests: Sequence[RequestFacts]) -> tuple[str, list[str]]:
     return _csv([_MAPPED[name] for name in _ours(requests[0])], rows, "\t")
 
 
-def _parquet(path: Path, rows: Sequence[dict[str, object]]) -> None:
+def _parquet(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     lines = path.with_suffix(".rows")
     lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with duckdb.connect() as connection:

@@ -14,6 +14,13 @@ from moto import mock_aws
 from tallycast.aws import clients
 
 ROOT = Path(__file__).resolve().parents[2]
+# The stacks that hold something, with the parameters that have no default.
+STACKS = {
+    "storage": {},
+    "messaging": {"PollVisibilitySeconds": "60"},
+    "lake": {},
+    "intake": {"IngestVisibilitySeconds": "60", "KeepLogsDays": "14"},
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def aws_stacks() -> Iterator[Stacks]:
             _forget_clients()
             outputs: dict[str, str] = {}
             cloudformation = boto3.client("cloudformation")
-            for name, extra in (("storage", {}), ("messaging", {"PollVisibilitySeconds": "60"})):
+            for name, extra in STACKS.items():
                 body = (ROOT / "infra" / f"{name}.yaml").read_text()
                 parameters = {"Stage": "local", **extra}
                 cloudformation.create_stack(

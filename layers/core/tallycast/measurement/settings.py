@@ -36,6 +36,7 @@ class CountSettings(Settings):
 
 
 class ManageMeasurementSettings(ScheduleCountsSettings):
-    """`manage_measurement`."""
+    """`manage_measurement`. `tracking_url` is what stands before `/e/` in a prefix."""
 
-    intake_bucket: str
+    privacy_table: str
+    tracking_url: str

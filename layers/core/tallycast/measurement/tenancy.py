@@ -26,13 +26,22 @@ class BadMeasurementSettingsError(PermanentError):
     """The settings name something that does not exist."""
 
 
-def _zone(name: str) -> str:
+class BadZoneError(PermanentError, ValueError):
+    """There is no time zone of this name."""
+
+
+def known_zone(name: str) -> str:
+    """The name of an IANA time zone, as it is.
+
+    Raises:
+        BadZoneError: there is none of this name.
+    """
     if name not in available_timezones():
-        raise ValueError(f"{name!r} is no IANA time zone; write it like Europe/Berlin")
+        raise BadZoneError(f"{name!r} is no IANA time zone; write it like Europe/Berlin")
     return name
 
 
-Zone = Annotated[str, AfterValidator(_zone)]
+Zone = Annotated[str, AfterValidator(known_zone)]
 RuleSetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")]
 
 

@@ -1,10 +1,10 @@
-"""Who is in the cast: how often of five thousand, and how each kind behaves."""
+"""Who is in the cast: how often, and how each kind behaves."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-ACTORS = 5000
+ACTORS = 20_000
 
 
 class Role(NamedTuple):
@@ -36,16 +36,16 @@ class Role(NamedTuple):
 
 
 ROLES = (
-    Role("listener", 4529, "person"),
-    Role("visitor", 150, "person", agents_of="browser", own_style="preload", p_new=0.4),
-    Role("relayed", 70, "person", agents_of="browser", network_of="relay"),
-    Role("vpn", 70, "vpn", network_of="vpn"),
-    Role("blank", 25, "blank_agent", agents_of="blank"),
-    Role("garbled", 20, "bad_agent", human=False, agents_of="garbled", p_new=0.5),
-    Role("spammer", 20, "bad_referrer", human=False, agents_of="browser", p_new=0.5),
-    Role("crawler", 65, "bot", human=False, agents_of="bot", network_of="bot", subs=(3, 12),
+    Role("listener", 18119, "person"),
+    Role("visitor", 600, "person", agents_of="browser", own_style="preload", p_new=0.4),
+    Role("relayed", 280, "person", agents_of="browser", network_of="relay"),
+    Role("vpn", 280, "vpn", network_of="vpn"),
+    Role("blank", 100, "blank_agent", agents_of="blank"),
+    Role("garbled", 80, "bad_agent", human=False, agents_of="garbled", p_new=0.5),
+    Role("spammer", 80, "bad_referrer", human=False, agents_of="browser", p_new=0.5),
+    Role("crawler", 260, "bot", human=False, agents_of="bot", network_of="bot", subs=(3, 12),
          p_new=0.8, p_old=0.1),
-    Role("fetcher", 50, "data_centre", human=False, network_of="data_centre", subs=(2, 8)),
+    Role("fetcher", 200, "data_centre", human=False, network_of="data_centre", subs=(2, 8)),
     Role("scraper", 1, "scraper", human=False, network_of="rack", own_style="watch", scrapes=True),
 )  # fmt: skip
 

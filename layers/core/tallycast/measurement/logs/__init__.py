@@ -1,7 +1,7 @@
 """Log files of every shape become request rows, with an account of every line."""
 
 from tallycast.measurement.logs.detection import detect
-from tallycast.measurement.logs.enrichment import Enrichment, NetworkFacts, Pseudonym
+from tallycast.measurement.logs.enrichment import Enrichment, NetworkFacts, pseudonyms_under
 from tallycast.measurement.logs.model import Account, Intake, Limits, LogFormat, LogSource
 from tallycast.measurement.logs.opening import UnreadableLogError
 from tallycast.measurement.logs.reading import read_log
@@ -15,9 +15,9 @@ __all__ = [
     "LogFormat",
     "LogSource",
     "NetworkFacts",
-    "Pseudonym",
     "UnreadableLogError",
     "detect",
+    "pseudonyms_under",
     "quarantine_relation",
     "read_log",
     "read_logs",

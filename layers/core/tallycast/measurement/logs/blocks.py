@@ -26,7 +26,7 @@ NO_ENVELOPE: Final = "\x1a"
 UNCLOSED: Final = "\x19"
 
 _CLEAN: Final = bytes(
-    0x20 if code < 0x20 and code not in {0x09, 0x0A} else code for code in range(256)
+    ord(" ") if code < ord(" ") and chr(code) not in "\t\n" else code for code in range(256)
 )
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -49,38 +49,44 @@ def blocks(opened: Opened, size: int) -> Iterator[Block]:
     first = 1
     pending = bytearray()
     dropping = False  # in the middle of a line that is too long to keep
-    bom = True
-    for chunk in opened.chunks():
+    for chunk in _without_mark(opened.chunks()):
         rest = chunk
-        if bom and len(pending) + len(rest) >= len(_BOM):
-            rest, pending, bom = bytes(pending + rest).removeprefix(_BOM), bytearray(), False
         if dropping:
-            _, found, rest = rest.partition(b"\n")
-            if not found:
-                continue
-            pending += b"\n"
-            dropping = False
+            _, found, after = chunk.partition(b"\n")
+            dropping, rest = not found, found + after
         pending += rest
         if len(pending) < max(size, 2 * LONGEST_LINE):
             continue
         cut = pending.rfind(b"\n") + 1
-        tail = len(pending) - cut
         if cut:
             block = Block(first, cleaned(bytes(pending[:cut])))
             del pending[:cut]
             yield block
             first += block.data.count(b"\n")
-        if tail > LONGEST_LINE:
+        if len(pending) > LONGEST_LINE and not dropping:
             # Too long already; enough is kept to tell that it is.
             del pending[LONGEST_LINE + 1 :]
             dropping = True
     last = bytes(pending)
-    if bom:
-        last = last.removeprefix(_BOM)
     if opened.damage is not None:
         last = last[: last.rfind(b"\n") + 1]
     if last:
         yield Block(first, cleaned(last if last.endswith(b"\n") else last + b"\n"))
+
+
+def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks without the byte order mark at their beginning."""
+    start: bytes | None = b""
+    for chunk in chunks:
+        if start is None:
+            yield chunk
+            continue
+        start += chunk
+        if len(start) >= len(_BOM):
+            yield start.removeprefix(_BOM)
+            start = None
+    if start:
+        yield start.removeprefix(_BOM)
 
 
 def cleaned(data: bytes) -> bytes:

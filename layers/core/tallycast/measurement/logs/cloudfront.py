@@ -33,11 +33,12 @@ LEGACY_FIELDS: Final = (
 )  # fmt: skip
 FIELDS_MARK: Final = b"#Fields:"
 # The names that facts are made of; what JSON lines are asked for.
-USED: Final = tuple(
-    "date time timestamp timestamp_ms c_ip cs_method cs_protocol x_host_header cs_host "
-    "cs_uri_stem sc_status sc_bytes sc_content_len sc_range_start sc_range_end cs_user_agent "
-    "cs_referer x_edge_request_id c_country asn".split()  # noqa: SIM905 - reads better
-)
+USED: Final = (
+    "date", "time", "timestamp", "timestamp_ms", "c_ip", "cs_method", "cs_protocol",
+    "x_host_header", "cs_host", "cs_uri_stem", "sc_status", "sc_bytes", "sc_content_len",
+    "sc_range_start", "sc_range_end", "cs_user_agent", "cs_referer", "x_edge_request_id",
+    "c_country", "asn",
+)  # fmt: skip
 # A header that changes more often than this within a file is no header but an attack.
 _MOST_HEADERS: Final = 100
 

@@ -97,7 +97,7 @@ def _facts(additions: Sequence[str]) -> Facts:
     if not additions:
         found["range"] = f"nullif(regexp_extract({rest}, '(?i)bytes=[0-9, -]+'), '')"
         found["content_range"] = f"nullif(regexp_extract({rest}, 'bytes [0-9]+-[0-9]+/[0-9]+'), '')"
-    tokens = f"regexp_extract_all({rest}, '\"[^\"]*\"|[^ \"]+')"
+    tokens = f'regexp_extract_all({rest}, \'"[^"]*"|[^ "]+\')'
     for place, addition in enumerate(additions, 1):
         fact = _VARIABLES.get(addition.strip().lstrip("$").lower())
         if fact is not None:

@@ -34,7 +34,6 @@ class Sample:
     Attributes:
         lines: cleaned, without blank ones; the last may be cut.
         parquet: the footer, where it is Parquet.
-        names: members of the JSON objects among the lines, by first appearance.
     """
 
     lines: Sequence[str]
@@ -42,6 +41,7 @@ class Sample:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Members of the JSON objects among the lines, by first appearance."""
         found: dict[str, None] = {}
         for line in self.lines:
             if line.startswith("{"):

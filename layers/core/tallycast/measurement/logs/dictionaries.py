@@ -4,6 +4,8 @@ Python sees each address, each URL without its query and each odd user agent onc
 joined with what it said. The tables are DuckDB's, so they spill when a file has millions.
 """
 
+# ruff: noqa: S608 - what comes from outside is quoted by `expressions`
+
 from __future__ import annotations
 
 import re
@@ -133,10 +135,10 @@ def _four(facts: Any) -> tuple[Any, ...]:  # noqa: ANN401 - anything with the at
 
 
 def unescaped(text: str, escapes: Literal["", "percent", "backslash"]) -> str:
-    """What the client sent, at most 2 kB of it.
+    r"""What the client sent, at most 2 kB of it.
 
     CloudFront writes `%20` for a space; older logs encode the percent sign once more (`%2520`).
-    nginx writes `\\x22` for a quote, Apache `\\"`.
+    nginx writes `\x22` for a quote, Apache `\"`.
     """
     if escapes == "percent":
         once = unquote(text)

@@ -47,14 +47,8 @@ def locate(url: str, media: Callable[[str], str], playlist_folders: frozenset[st
     stream in their own folder. That depends on the address alone, so that it does not matter
     which requests came in the same file.
     """
-    if len(url) > LONGEST_URL or len(url.encode("utf-8", "replace")) > LONGEST_URL:
-        return Address(problem=Reason.LONG_URL)
-    if not url[:8].lower().startswith(("http://", "https://")):
-        # A redirect's log may know only its own path, with the destination in it.
-        if not url.startswith("/"):
-            return Address(problem=Reason.NOT_HTTP)
-        if not _EMBEDDED.search(url):
-            return Address(problem=Reason.NO_HOST)
+    if problem := _problem(url):
+        return Address(problem=problem)
     key = media(url)
     host, _, path = key.partition("/")
     if not (_HOST.fullmatch(host) or _HOST_6.fullmatch(host) or _international(host)):
@@ -62,6 +56,17 @@ def locate(url: str, media: Callable[[str], str], playlist_folders: frozenset[st
     if not path:
         return Address(skip=Skip.NOT_MEDIA)
     return _part(key, playlist_folders)
+
+
+def _problem(url: str) -> Reason | None:
+    if len(url) > LONGEST_URL or len(url.encode("utf-8", "replace")) > LONGEST_URL:
+        return Reason.LONG_URL
+    if url[:8].lower().startswith(("http://", "https://")):
+        return Reason.NO_HOST if url.partition("://")[2].startswith("/") else None
+    if not url.startswith("/"):
+        return Reason.NOT_HTTP
+    # A redirect's log may know only its own path, with the destination in it.
+    return None if _EMBEDDED.search(url) else Reason.NO_HOST
 
 
 def _part(key: str, playlist_folders: frozenset[str]) -> Address:

@@ -124,7 +124,7 @@ class Account:
 
     @property
     def not_requests(self) -> int:
-        """Skipped records that were no requests at all: comments, headers, blank lines …"""
+        """Skipped records that were no requests at all: comments, headers, blank lines."""
         return sum(count for kind, count in self.skipped.items() if Skip(kind) in NOT_REQUESTS)
 
     @property

@@ -1,5 +1,7 @@
 """Read one log file: requests by day, quarantine, and an account of every record."""
 
+# ruff: noqa: S608 - what comes from outside is quoted by `expressions`
+
 from __future__ import annotations
 
 import tempfile
@@ -34,14 +36,14 @@ if TYPE_CHECKING:
 
 _KEPT_OF_TEXT: Final = 1000
 _LONGEST_ROW: Final = 4 * 1024 * 1024  # control characters and replaced bytes included
-_ALL_MARKS: Final = "".join(chr(code) for code in range(1, 0x20) if code != 9) + " "
+_ALL_MARKS: Final = "".join(chr(code) for code in range(1, 0x20) if chr(code) != "\t") + " "
 
 
 class BadSourceError(PermanentError):
     """What is said of a log cannot be: an unknown time zone, or a pattern that is none."""
 
 
-def read_log(
+def read_log(  # noqa: PLR0917 - what, what is said of it, what helps, where to, as whom, when
     path: Path,
     source: LogSource,
     enrichment: Enrichment,
@@ -104,7 +106,7 @@ def _connection(limits: Limits, scratch: Path, source: LogSource) -> duckdb.Duck
 class _Reading:
     """One file on its way through. Called once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - made in one place only
         self,
         connection: duckdb.DuckDBPyConnection,
         path: Path,
@@ -175,7 +177,10 @@ class _Reading:
             "auto_detect = false, header = false, delim = '\x01\x02', quote = '', escape = '', "
             f"new_line = '\\n', max_line_size = {_LONGEST_ROW}, parallel = false, "
             "strict_mode = true))"
-            + (f" WHERE NOT starts_with(coalesce(text, ''), {sql.text(CONTINUED)})" * bool(continued))
+            + (
+                f" WHERE NOT starts_with(coalesce(text, ''), {sql.text(CONTINUED)})"
+                * bool(continued)
+            )
         )
         self._read += lines - continued
         self._last_line = block.first + lines - 1
@@ -244,8 +249,9 @@ class _Reading:
                 self._reasons[reason] += count
 
     def _cut(self, reason: Reason) -> None:
-        """The place where the file ends too early counts as one record. Its text is not kept:
-        half an address would not be recognised as one.
+        """The place where a file ends too early counts as one record.
+
+        Its text is not kept: half an address would not be recognised as one.
         """
         self._read += 1
         self._reasons[reason] += 1

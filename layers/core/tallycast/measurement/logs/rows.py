@@ -1,5 +1,7 @@
 """The SQL of the columns of REQUESTS, from rows that were judged good."""
 
+# ruff: noqa: S608 - what comes from outside is quoted by `expressions`
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
@@ -15,9 +17,7 @@ if TYPE_CHECKING:
     from tallycast.measurement.logs.model import LogSource
 
 _LONGEST: Final = 2048
-_NETWORKS: Final = (
-    "'household', 'commercial', 'cellular', 'data_centre', 'vpn', 'relay', 'unknown'"
-)
+_NETWORKS: Final = "'household', 'commercial', 'cellular', 'data_centre', 'vpn', 'relay', 'unknown'"
 
 
 def requests_sql(layout: Layout, source: LogSource, file_id: str, now: datetime) -> str:

@@ -66,6 +66,26 @@ FROM people HAVING count(*) > 0
 ORDER BY ALL
 """
 
+# Under one key every listener has one name, and all of the above would find nothing.
+_ONE_KEY: Final = """
+WITH heard AS (
+    SELECT DISTINCT show_id, episode_id, listener
+    FROM downloads
+    WHERE day BETWEEN $first AND $last AND ($shards = 1 OR hash(ip_hash) % $shards = $shard)
+)
+SELECT 'episode' AS scope, episode_id AS id, count(DISTINCT listener) AS n, n
+FROM heard WHERE $episodes GROUP BY episode_id
+UNION ALL
+SELECT 'show', show_id, count(DISTINCT listener) AS n, n
+FROM heard WHERE show_id <> '' GROUP BY show_id
+UNION ALL
+SELECT 'tenant', $tenant, count(DISTINCT listener) AS n, n FROM heard HAVING count(*) > 0
+ORDER BY ALL
+"""
+_KEYS: Final = """
+SELECT count(DISTINCT coalesce(ip_key, '')) FROM downloads WHERE day BETWEEN ? AND ?
+"""
+
 
 class BadPeriodNameError(PermanentError):
     """A name that is no ISO week and no month."""
@@ -129,6 +149,8 @@ def listeners_in(
         "first": first, "last": last, "tenant": count.tenant, "episodes": episodes,
         "shard": shard, "shards": shards,
     }  # fmt: skip
+    [(keys,)] = db.execute(_KEYS, [first, last]).fetchall()
+    question = _ONE_KEY if keys <= 1 else _PEOPLE
     return [
         ListenerCount(
             tenant=count.tenant,
@@ -144,7 +166,7 @@ def listeners_in(
             counted_at=count.counted_at,
             status=count.status,
         )
-        for scope, of_id, listeners, at_most in db.execute(_PEOPLE, values).fetchall()
+        for scope, of_id, listeners, at_most in db.execute(question, values).fetchall()
     ]
 
 

@@ -33,7 +33,7 @@ class HashAddress(Protocol):
     Raises whatever kept it from doing so; a hit is recorded without an address then.
     """
 
-    def __call__(self, address: str, moment: datetime) -> Pseudonym:
+    def __call__(self, address: str, moment: datetime, /) -> Pseudonym:
         """The hashes."""
         ...
 

@@ -18,7 +18,7 @@ cast_in AS (
     FROM born
     INNER JOIN role_slots ON role_slots.slot = CASE
         WHEN actor < getvariable('rare_roles') THEN -1 - actor
-        ELSE floor(draw(key, 'role') * 5000)::BIGINT
+        ELSE floor(draw(key, 'role') * 20000)::BIGINT
     END
     INNER JOIN roles USING (role)
     INNER JOIN place_slots AS slots ON slots.slot = floor(draw(home_key, 'place') * 1024)::BIGINT

@@ -69,12 +69,17 @@ timed AS (
         AND hours.slot = floor(draw(wish, 'hour') * 1024)::BIGINT
 ),
 
--- A scraper takes 87 files that are out, or all, in 14 minutes, once.
+-- A scraper takes 87 files that are out, or all, in 14 minutes, once. That of every set comes at
+-- ten in the morning UTC, when it is the same date in nearly all zones; others at any time, so that
+-- a midnight may cut their spike in two.
 scrapers AS (
     SELECT
         *,
         getvariable('start_us')
-        + (draw(key, 'moment') * (getvariable('days') * 86400e6 - 840e6))::BIGINT AS moment
+        + CASE WHEN actor < getvariable('rare_roles')
+            THEN (floor(draw(key, 'moment') * getvariable('days')) * 86400e6 + 36000e6)::BIGINT
+            ELSE (draw(key, 'moment') * (getvariable('days') * 86400e6 - 840e6))::BIGINT
+        END AS moment
     FROM actors
     WHERE scrapes
 ),

@@ -1,0 +1,211 @@
+"""`tallycast downloads …`: count log files, explain a verdict, compare two counts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tallycast.cli import counts
+from tallycast.cli.options import as_json
+from tallycast.kernel.errors import PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from tallycast.measurement.filing import Filed
+    from tallycast.measurement.rulesets import RuleSet
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class BadDocumentError(PermanentError):
+    """A file that should hold JSON of ours holds something else."""
+
+
+def counting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say how log files are read and counted."""
+    for option in reversed(
+        (
+            click.option(
+                "--rules",
+                default="iab-2.3",
+                show_default=True,
+                metavar="NAME|FILE",
+                help="iab-2.3, op3, odl, or a JSON file with a rule set of your own.",
+            ),
+            click.option(
+                "--window",
+                type=click.Choice(["calendar", "rolling", "extending"]),
+                help="Another window than the rule set's own.",
+            ),
+            click.option(
+                "--timezone", default="UTC", show_default=True, help="In which a day begins (IANA)."
+            ),
+            click.option(
+                "--reference",
+                type=_FOLDER,
+                help="Folder of user-agent lists, prefixes and data centres; else the built-in ones.",
+            ),
+            click.option(
+                "--episodes",
+                type=_FILE,
+                help="Table (CSV, JSON, Parquet) of media, episode_id, duration_seconds, length_bytes …",
+            ),
+            click.option(
+                "--source",
+                type=_FILE,
+                help="JSON that says how the logs are written; found out by default.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def downloads() -> None:
+    """Count the downloads in log files, and say why."""
+
+
+@downloads.command()
+@click.argument("logs", nargs=-1, required=True, type=_FILE)
+@counting_options
+@as_json
+def count(
+    logs: tuple[Path, ...],
+    rules: str,
+    window: str | None,
+    timezone: str,
+    reference: Path | None,
+    episodes: Path | None,
+    source: Path | None,
+    json_wanted: bool,
+) -> None:
+    """Count the downloads in LOGS: CloudFront, nginx, Apache, JSON lines, CSV, Parquet; gz, zst."""
+    from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
+
+    of = _rules(rules, window)
+    with _filed(logs, source, reference, episodes, timezone) as read:
+        document = counted(read.connection, of, read.reference.agents).document()
+        document["timezone"] = timezone
+        document["reference"] = dict(read.reference.versions)
+        document["quarantined"] = read.quarantined
+    if json_wanted:
+        _print_json(document)
+    else:
+        counts.counted(document)
+
+
+@downloads.command()
+@click.argument("logs", nargs=-1, required=True, type=_FILE)
+@click.option("--line", required=True, type=click.IntRange(min=1), help="Number of the line.")
+@click.option("--file", "place", default=1, show_default=True, help="In which of the LOGS.")
+@counting_options
+@as_json
+def explain(
+    logs: tuple[Path, ...],
+    line: int,
+    place: int,
+    rules: str,
+    window: str | None,
+    timezone: str,
+    reference: Path | None,
+    episodes: Path | None,
+    source: Path | None,
+    json_wanted: bool,
+) -> None:
+    """Say why one line of LOGS was counted, or which rule dropped it."""
+    from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
+    from tallycast.measurement.explain import explain as explained  # noqa: PLC0415 - as above
+
+    if not 1 <= place <= len(logs):
+        raise click.BadParameter(f"there are {len(logs)} logs", param_hint="--file")
+    of = _rules(rules, window)
+    with _filed(logs, source, reference, episodes, timezone) as read:
+        file_id = f"{place}-{logs[place - 1].name}"
+        quarantined = _quarantined(read, file_id, line)
+        if quarantined is not None:
+            document: dict[str, Any] = quarantined
+        else:
+            done = counted(read.connection, of, read.reference.agents)
+            document = explained(done, file_id, line)
+    if json_wanted:
+        _print_json(document)
+    else:
+        counts.explained(document)
+
+
+@downloads.command()
+@click.argument("a", type=_FILE)
+@click.argument("b", type=_FILE)
+@as_json
+def compare(a: Path, b: Path, json_wanted: bool) -> None:
+    """Compare two counts (A and B, as `count --json` writes them), and say what explains them."""
+    from tallycast.measurement.discrepancy import compare as compared  # noqa: PLC0415
+
+    document = compared(_json(a), _json(b))
+    if json_wanted:
+        _print_json(document)
+    else:
+        counts.compared(document)
+
+
+def _rules(name: str, window: str | None) -> RuleSet:
+    from tallycast.measurement.rulesets import own_rule_set, rule_set  # noqa: PLC0415
+
+    if name.endswith(".json"):
+        rules = own_rule_set(_json(Path(name)))
+        return rules.model_copy(update={"window": window}) if window else rules
+    return rule_set(name, window=window)  # type: ignore[arg-type]  # click has checked it
+
+
+def _filed(
+    logs: tuple[Path, ...],
+    source: Path | None,
+    reference: Path | None,
+    episodes: Path | None,
+    zone: str,
+) -> AbstractContextManager[Filed]:
+    from tallycast.measurement.filing import filed  # noqa: PLC0415 - DuckDB is slow
+    from tallycast.measurement.intake.sources import source_of  # noqa: PLC0415 - so is boto3
+
+    return filed(
+        logs,
+        source=source_of(_json(source)) if source else None,
+        reference=reference,
+        episodes=episodes,
+        zone=zone,
+    )
+
+
+def _quarantined(read: Filed, file_id: str, line: int) -> dict[str, Any] | None:
+    from tallycast.measurement.logs import quarantine_relation  # noqa: PLC0415 - as above
+
+    quarantine_relation(read.connection, read.intakes)
+    found = read.connection.execute(
+        "SELECT reason, text FROM quarantine WHERE file_id = ? AND line = ?", [file_id, line]
+    ).fetchone()
+    if found is None:
+        return None
+    return {"line": line, "verdict": "quarantined", "reason": found[0], "text": found[1]}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadDocumentError(f"{path} holds no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise BadDocumentError(f"{path} holds no JSON object")
+    return document
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write("\n")

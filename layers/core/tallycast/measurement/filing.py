@@ -1,0 +1,127 @@
+"""Count log files where they lie: what the command line does, without a platform.
+
+Addresses are hashed under a key that is thrown away, so a result holds nothing of them. Files of
+audio that no table of episodes names are counted under their own address.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, cast
+
+import duckdb
+
+from tallycast.kernel.errors import PermanentError
+from tallycast.measurement.logs import Enrichment, LogSource, read_logs, requests_relation
+from tallycast.measurement.logs.enrichment import pseudonyms_under
+from tallycast.measurement.model import EPISODES
+from tallycast.measurement.privacy import KeyRing
+from tallycast.measurement.reference import bundle
+from tallycast.measurement.tenancy import known_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tallycast.measurement.logs.enrichment import Facts
+    from tallycast.measurement.logs.model import Intake
+    from tallycast.measurement.reference.bundle import Reference
+
+
+class EpisodesFileError(PermanentError):
+    """The table of episodes cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """Log files that were read: views `requests` and `episodes` on a connection."""
+
+    connection: duckdb.DuckDBPyConnection
+    reference: Reference
+    intakes: tuple[Intake, ...]
+
+    @property
+    def quarantined(self) -> int:
+        """How many records could not be read."""
+        return sum(intake.account.quarantined for intake in self.intakes)
+
+
+@contextmanager
+def filed(
+    logs: Sequence[Path],
+    *,
+    source: LogSource | None = None,
+    reference: Path | None = None,
+    episodes: Path | None = None,
+    zone: str = "UTC",
+    memory_limit: str = "1GB",
+) -> Iterator[Filed]:
+    """Read log files of any format, for as long as the context lasts.
+
+    Args:
+        logs: the files.
+        source: what is said of them; found out by default.
+        reference: folder of lists to use instead of the built-in ones.
+        episodes: CSV, JSON or Parquet with columns of EPISODES; `media` and `episode_id` at least.
+        zone: IANA reporting time zone of whatever `episodes` does not name.
+        memory_limit: DuckDB's.
+
+    Raises:
+        UnreadableLogError: a log cannot be opened.
+        ReferenceFolderError: the folder holds no lists.
+        EpisodesFileError: the episodes cannot be read.
+        BadZoneError: there is no such time zone.
+    """
+    known_zone(zone)
+    lists = bundle.built_in() if reference is None else bundle.from_folder(reference)
+    enrichment = Enrichment(
+        pseudonyms=pseudonyms_under(KeyRing.ephemeral()),
+        facts=cast("Facts", lists.networks.look_up_all),
+    )
+    with (
+        TemporaryDirectory() as name,
+        duckdb.connect(
+            config={"memory_limit": memory_limit, "temp_directory": f"{name}/spill"}
+        ) as db,
+    ):
+        folder = Path(name)
+        found = read_logs(logs, source or LogSource(), enrichment, folder, datetime.now(UTC))
+        requests_relation(db, found)
+        _episodes(db, episodes, zone)
+        yield Filed(db, lists, tuple(found))
+
+
+def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, zone: str) -> None:
+    """The table `episodes`: those that are given, and a row for every other address."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in EPISODES.items())
+    db.execute(f"CREATE TEMP TABLE episodes ({columns})")
+    if path is not None:
+        try:
+            db.execute(
+                f"CREATE TEMP TABLE given AS FROM '{str(path).replace(chr(39), chr(39) * 2)}'"
+            )
+            there = {str(row[0]) for row in db.execute("DESCRIBE given").fetchall()}
+            missing = {"media", "episode_id"} - there
+            if missing:
+                raise EpisodesFileError(
+                    f"{path} lacks the columns {', '.join(sorted(missing))}; it has "
+                    f"{', '.join(sorted(there))}"
+                )
+            db.execute(
+                f"INSERT INTO episodes BY NAME SELECT {', '.join(n for n in EPISODES if n in there)}"  # noqa: S608 - our own names
+                " FROM given"
+            )
+        except duckdb.Error as error:
+            raise EpisodesFileError(f"{path} cannot be read as episodes: {error}") from error
+    db.execute("UPDATE episodes SET zone = ? WHERE zone IS NULL", [zone])
+    db.execute("UPDATE episodes SET show_id = '' WHERE show_id IS NULL")
+    db.execute("UPDATE episodes SET header_bytes = 0 WHERE header_bytes IS NULL")
+    db.execute(
+        "INSERT INTO episodes BY NAME SELECT DISTINCT media, media AS episode_id, "
+        "'' AS show_id, ? AS zone, 0 AS header_bytes FROM requests "
+        "WHERE media NOT IN (SELECT media FROM episodes) ORDER BY media",
+        [zone],
+    )
