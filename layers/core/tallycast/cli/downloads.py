@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tallycast.cli import counts
+from tallycast.cli.documents import print_json, read_json
 from tallycast.cli.options import as_json
-from tallycast.kernel.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
-
-class BadDocumentError(PermanentError):
-    """A file that should hold JSON of ours holds something else."""
 
 
 def counting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,12 +44,12 @@ def counting_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--reference",
                 type=_FOLDER,
-                help="Folder of user-agent lists, prefixes and data centres; else the built-in ones.",
+                help="Folder of lists (user agents, data centres …); else the built-in ones.",
             ),
             click.option(
                 "--episodes",
                 type=_FILE,
-                help="Table (CSV, JSON, Parquet) of media, episode_id, duration_seconds, length_bytes …",
+                help="CSV, JSON or Parquet: media, episode_id, duration_seconds, length_bytes …",
             ),
             click.option(
                 "--source",
@@ -97,7 +91,7 @@ def count(
         document["reference"] = dict(read.reference.versions)
         document["quarantined"] = read.quarantined
     if json_wanted:
-        _print_json(document)
+        print_json(document)
     else:
         counts.counted(document)
 
@@ -136,7 +130,7 @@ def explain(
             done = counted(read.connection, of, read.reference.agents)
             document = explained(done, file_id, line)
     if json_wanted:
-        _print_json(document)
+        print_json(document)
     else:
         counts.explained(document)
 
@@ -149,9 +143,9 @@ def compare(a: Path, b: Path, json_wanted: bool) -> None:
     """Compare two counts (A and B, as `count --json` writes them), and say what explains them."""
     from tallycast.measurement.discrepancy import compare as compared  # noqa: PLC0415
 
-    document = compared(_json(a), _json(b))
+    document = compared(read_json(a), read_json(b))
     if json_wanted:
-        _print_json(document)
+        print_json(document)
     else:
         counts.compared(document)
 
@@ -160,7 +154,7 @@ def _rules(name: str, window: str | None) -> RuleSet:
     from tallycast.measurement.rulesets import own_rule_set, rule_set  # noqa: PLC0415
 
     if name.endswith(".json"):
-        rules = own_rule_set(_json(Path(name)))
+        rules = own_rule_set(read_json(Path(name)))
         return rules.model_copy(update={"window": window}) if window else rules
     return rule_set(name, window=window)  # type: ignore[arg-type]  # click has checked it
 
@@ -177,7 +171,7 @@ def _filed(
 
     return filed(
         logs,
-        source=source_of(_json(source)) if source else None,
+        source=source_of(read_json(source)) if source else None,
         reference=reference,
         episodes=episodes,
         zone=zone,
@@ -194,18 +188,3 @@ def _quarantined(read: Filed, file_id: str, line: int) -> dict[str, Any] | None:
     if found is None:
         return None
     return {"line": line, "verdict": "quarantined", "reason": found[0], "text": found[1]}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadDocumentError(f"{path} holds no JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise BadDocumentError(f"{path} holds no JSON object")
-    return document
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
-    sys.stdout.write("\n")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tallycast.cli import tables
+from tallycast.cli.documents import print_json
 from tallycast.cli.options import as_json, platform_options
 from tallycast.cli.sources import load
 from tallycast.feeds.comparison import diff
@@ -42,7 +41,7 @@ def inspect(source: str, json_wanted: bool, allow: tuple[str, ...]) -> None:
     document = load(source, allow=allow)
     parsed = parse(document.body, content_type=document.content_type, url=document.url)
     if json_wanted:
-        _print_json(to_json(parsed))
+        print_json(to_json(parsed))
     else:
         tables.feed(parsed)
 
@@ -60,7 +59,7 @@ def diff_command(old: str, new: str, json_wanted: bool, allow: tuple[str, ...]) 
     )
     found = diff(before, after)
     if json_wanted:
-        _print_json(
+        print_json(
             {
                 "common": found.common,
                 "new": list(found.new),
@@ -95,7 +94,7 @@ def list_command(platform: Platform, tenant: str, json_wanted: bool) -> None:
             break
         command["after"] = page["next"]
     if json_wanted:
-        _print_json({"feeds": feeds})
+        print_json({"feeds": feeds})
     else:
         tables.feeds(feeds)
 
@@ -129,7 +128,7 @@ def import_command(platform: Platform, tenant: str, json_wanted: bool, file: Pat
     opml = write_opml(outlines, title=file.name, created=utc_now()).decode()
     answer = platform.run({"command": "import", "tenant": tenant, "opml": opml})
     if json_wanted:
-        _print_json(answer)
+        print_json(answer)
     else:
         click.echo(f"{answer['feeds']} feeds are being added ({answer['import_id']})")
 
@@ -140,18 +139,13 @@ def export(platform: Platform, tenant: str, json_wanted: bool) -> None:
     """Write the registered feeds as OPML to standard output."""
     answer = platform.run({"command": "export", "tenant": tenant})
     if json_wanted:
-        _print_json(answer)
+        print_json(answer)
     else:
         click.echo(answer["opml"], nl=False)
 
 
 def _show_feed(found: dict[str, Any], json_wanted: bool) -> None:
     if json_wanted:
-        _print_json({"feed": found})
+        print_json({"feed": found})
     else:
         tables.one_feed(found)
-
-
-def _print_json(value: object) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")

@@ -8,8 +8,11 @@ import sys
 import click
 
 from tallycast import __version__
+from tallycast.cli.demo import demo
+from tallycast.cli.downloads import downloads
 from tallycast.cli.episodes import episodes
 from tallycast.cli.feeds import feed
+from tallycast.cli.measurement import counts, tracking
 from tallycast.kernel.errors import TallycastError
 
 EXIT_REFUSED = 2
@@ -24,6 +27,10 @@ def cli() -> None:
 
 cli.add_command(feed)
 cli.add_command(episodes)
+cli.add_command(downloads)
+cli.add_command(counts)
+cli.add_command(tracking)
+cli.add_command(demo)
 
 
 def main() -> None:

@@ -17,18 +17,22 @@ as_json = click.option(
 
 def platform_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command `--tenant`, `--stack` and `--json`, and the platform as its first argument."""
+    return on_platform(as_json(command))
+
+
+def on_platform(command: Callable[..., None]) -> Callable[..., None]:
+    """The same without `--json`, for commands that write nothing else."""
 
     @click.option(
         "--tenant",
         default="demo",
         show_default=True,
         envvar="TALLYCAST_TENANT",
-        help="Whose feeds.",
+        help="Whose.",
     )
     @click.option(
         "--stack", help="A deployed stack; without it, the local cloud. [TALLYCAST_STACK]"
     )
-    @as_json
     @wraps(command)
     def connected(stack: str | None, **arguments: Any) -> None:  # noqa: ANN401 - click's
         # Imported here: looking into a file needs no AWS library.

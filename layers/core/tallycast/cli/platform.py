@@ -52,6 +52,20 @@ class Platform:
     def run(self, command: dict[str, Any]) -> dict[str, Any]:
         """Send a command to `manage_feeds` and give its answer.
 
+        Raises: as `_ask`.
+        """
+        return self._ask("ManageFeeds", command)
+
+    def run_measurement(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Send a command to `manage_measurement` and give its answer.
+
+        Raises: as `_ask`.
+        """
+        return self._ask("ManageMeasurement", command)
+
+    def _ask(self, function: str, command: dict[str, Any]) -> dict[str, Any]:
+        """Send a command to a function and give its answer.
+
         Raises:
             CommandRefusedError: the platform says no, and why.
             NoPlatformError: it does not answer, or failed on its own account.
@@ -60,7 +74,7 @@ class Platform:
         if len(payload) > LARGEST_COMMAND:
             raise CommandRefusedError("too much for one command; split it", bytes=len(payload))
         try:
-            answer = self._lambda.invoke(FunctionName=self.outputs["ManageFeeds"], Payload=payload)
+            answer = self._lambda.invoke(FunctionName=self.outputs[function], Payload=payload)
             reply = json.loads(answer["Payload"].read())
         except (BotoCoreError, ClientError) as error:
             raise NoPlatformError(f"the platform does not answer: {error}") from error

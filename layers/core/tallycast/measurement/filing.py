@@ -110,10 +110,8 @@ def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, zone: str) -> No
                     f"{path} lacks the columns {', '.join(sorted(missing))}; it has "
                     f"{', '.join(sorted(there))}"
                 )
-            db.execute(
-                f"INSERT INTO episodes BY NAME SELECT {', '.join(n for n in EPISODES if n in there)}"  # noqa: S608 - our own names
-                " FROM given"
-            )
+            known = ", ".join(name for name in EPISODES if name in there)
+            db.execute(f"INSERT INTO episodes BY NAME SELECT {known} FROM given")  # noqa: S608 - ours
         except duckdb.Error as error:
             raise EpisodesFileError(f"{path} cannot be read as episodes: {error}") from error
     db.execute("UPDATE episodes SET zone = ? WHERE zone IS NULL", [zone])

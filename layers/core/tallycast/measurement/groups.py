@@ -36,15 +36,23 @@ def order_sql(plan: Plan) -> str:
 
 
 def number(plan: Plan) -> str:
-    """The number of requests of this run among the rows of a group."""
-    return "count(*) FILTER (opened IS NULL)" if plan.carried else "count(*)"
+    """How many requests of this run a group has, and how many of them are probes."""
+    own = "opened IS NULL" if plan.carried else "TRUE"
+    probes = f", count(*) FILTER ({own} AND probe) AS probes" if plan.rules.keeps_probe else ""
+    return f"count(*) FILTER ({own}) AS n{probes}" if plan.carried else f"count(*) AS n{probes}"
 
 
-def sums(plan: Plan) -> str:
-    """What is kept of the rows of a group (or of a window)."""
-    found = ["sum(w) AS s"]
+def sums(plan: Plan, within: str | None = None) -> str:
+    """What is kept of the rows of a group or of a window.
+
+    Args:
+        plan: the run.
+        within: which rows of the window are credited with bytes; None for all.
+    """
+    credited = f" FILTER ({within})" if within else ""
+    found = [f"sum(w){credited} AS s"]
     if plan.measured:
-        found.append("bit_or(cells) AS cells")
+        found.append(f"bit_or(cells){credited} AS cells")
     if plan.windowed:
         found += ["min(time) AS t_first", "max(time) AS t_last"]
     if plan.carried:
@@ -52,9 +60,9 @@ def sums(plan: Plan) -> str:
     if plan.has_ids:
         found.append(f"{_MOMENT} AS moments")
     if plan.rules.keeps_probe:
-        found.append("count_if(probe) AS probes")
+        found.append("bool_or(NOT probe) AS larger")
     if plan.detail:
-        found += [f"min({order_sql(plan)}) AS winner", "max(c) AS best"]
+        found += [f"min({order_sql(plan)}) AS winner", f"max(c){credited} AS best"]
     return ", ".join(found)
 
 
@@ -66,7 +74,7 @@ def group(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE count_rows AS {rows_sql(plan)}")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_groups AS
-        SELECT {_keys(plan)}, {number(plan)} AS n, {sums(plan)} FROM count_rows GROUP BY {_keys(plan)}"""  # noqa: S608 - our own names
+        SELECT {_keys(plan)}, {number(plan)}, {sums(plan)} FROM count_rows GROUP BY {_keys(plan)}"""  # noqa: S608 - our own names
     )
     for table in ("count_doubles", "count_excess"):
         connection.execute(
@@ -142,7 +150,7 @@ def _regroup(connection: duckdb.DuckDBPyConnection, plan: Plan, touched: str) ->
         SEMI JOIN (SELECT DISTINCT {keys} FROM {touched}) AS t USING ({keys}))"""  # noqa: S608 - our own names
     )
     connection.execute(
-        f"""INSERT INTO count_groups SELECT {keys}, {number(plan)} AS n, {sums(plan)} FROM count_rows
+        f"""INSERT INTO count_groups SELECT {keys}, {number(plan)}, {sums(plan)} FROM count_rows
         SEMI JOIN (SELECT DISTINCT {keys} FROM {touched}) AS t USING ({keys}) GROUP BY {keys}"""  # noqa: S608 - our own names
     )
 

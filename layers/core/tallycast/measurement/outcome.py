@@ -66,7 +66,7 @@ def waterfall(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         UNION ALL SELECT day, item & {LOW_MASK}, '{COUNTED}', 1 FROM units WHERE valid AND opens"""
     units = "SELECT *, 0 AS replaced FROM count_units"
     if plan.rules.keeps_probe:
-        units = "SELECT *, CASE WHEN probes < n THEN probes ELSE 0 END AS replaced FROM count_units"
+        units = "SELECT *, CASE WHEN larger THEN probes ELSE 0 END AS replaced FROM count_units"
         valid += f" UNION ALL SELECT day, item & {LOW_MASK}, '{PROBE_REPLACED}', replaced FROM units"
     order = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(plan.rules.verdicts))
     connection.execute(
@@ -162,10 +162,10 @@ def _clocks(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 def verdicts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Build `counted_verdicts`: which rule every single request met (needs detail)."""
     keys = unit_keys(plan)
-    winner = f"{order_sql(plan)} = winner AND opens"
+    winner = f"{order_sql(plan)} = winner"
     probe = ""
     if plan.rules.keeps_probe:
-        probe = f"WHEN probe AND probes < n THEN '{PROBE_REPLACED}'"
+        probe = f"WHEN probe AND larger THEN '{PROBE_REPLACED}'"
     own = " WHERE opened IS NULL" if plan.carried else ""
     own_too = " AND opened IS NULL" if plan.carried else ""
     same_day = " AND rows.day = units.day" if plan.windowed else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tallycast.measurement.groups import sums
+from tallycast.measurement.groups import number, sums
 from tallycast.measurement.rows import CELLS, ENOUGH
 
 if TYPE_CHECKING:
@@ -74,17 +74,20 @@ def _rolling_units(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         _extend(connection, plan, rows)
     else:
         _roll(connection, plan, rows)
-    opened = "opened" if plan.carried else "NULL"
+    own = "opened IS NULL" if plan.carried else "TRUE"
+    # The request that becomes the download: the first, or the first that is no probe.
+    won = "min(time)"
+    if plan.rules.keeps_probe:
+        won = "COALESCE(min(time) FILTER (NOT probe), min(time))"
     # Bytes count within 24 hours of the first request, however far the window reaches.
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_spells AS
-        WITH days AS (
-            SELECT ip, item, win, day, count(*) FILTER ({opened} IS NULL) AS n,
-                bool_or(time = win AND {opened} IS NULL) AS opens
-            FROM count_long GROUP BY ip, item, win, day),
-        whole AS (
-            SELECT ip, item, win, {sums(plan)} FROM count_long
-            WHERE time < win + {_DAY} GROUP BY ip, item, win)
+        WITH whole AS (
+            SELECT ip, item, win, {sums(plan, f"time < win + {_DAY}")}, {won} AS t_won
+            FROM count_long GROUP BY ip, item, win),
+        days AS (
+            SELECT ip, item, win, day, {number(plan)}, bool_or({own} AND time = t_won) AS opens
+            FROM count_long JOIN whole USING (ip, item, win) GROUP BY ip, item, win, day)
         SELECT * FROM days JOIN whole USING (ip, item, win) WHERE n > 0
         UNION ALL BY NAME
         SELECT *, t_first AS win, TRUE AS opens

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from botocore.exceptions import ClientError
 from duckdb import connect
@@ -25,7 +25,7 @@ from tallycast.measurement.logs.model import LogFormat, LogSource
 from tallycast.measurement.logs.reading import read_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_s3.client import S3Client
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tallycast.measurement.logs.enrichment import Enrichment
     from tallycast.measurement.logs.model import Intake, Limits
 
+EXPIRED: Final = "older than the tenant keeps requests"
 _COPIED_BYTES: Final = 1 << 20
 _HITS: Final = LogSource(format=LogFormat.JSON, source="prefix")
 
@@ -149,12 +150,14 @@ class Ingest:
             return self._store(tenant, before, version, read)
 
     def _store(self, tenant: str, before: Source, version: _Version, read: Intake) -> Taken:
-        if read.quarantine is not None:
-            self.lake.put(read.quarantine, quarantine_key(tenant, before.name, version.modified))
+        horizon = self.ledger.horizon(tenant)
+        kept = {day: path for day, path in sorted(read.days.items()) if day >= horizon}
+        expired = [path for day, path in read.days.items() if day < horizon]
+        if read.quarantine is not None or expired:
+            quarantine = _quarantine(read.quarantine, expired)
+            self.lake.put(quarantine, quarantine_key(tenant, before.name, version.modified))
         replaced = self._rows_of(before)
-        files = [
-            self._put(tenant, day, path, before, version) for day, path in sorted(read.days.items())
-        ]
+        files = [self._put(tenant, day, path, before, version) for day, path in kept.items()]
         days = {file.day for file in files}
         # Before and after: whoever dies in between has said it, and whoever counts in between is
         # told again.
@@ -163,10 +166,11 @@ class Ingest:
         self.marker.requests_changed(tenant, committed.days, self.clock())
         self.lake.delete(committed.superseded)
         account = read.account
+        late = sum(_rows_in(path) for path in expired)
         return Taken(
             accepted=account.accepted + account.quarantined,
-            stored=account.accepted,
-            quarantined=account.quarantined,
+            stored=account.accepted - late,
+            quarantined=account.quarantined + late,
             skipped=sum(account.skipped.values()),
             replaced=replaced,
         )
@@ -203,6 +207,22 @@ def quarantine_key(tenant: str, source: str, arrived: datetime) -> str:
     """Where the bad lines of one file lie: by the day it came, one object a file."""
     name = derived_id("file", source)
     return f"{lake_keys.folder('quarantine', tenant, day=arrived.date())}{name}.parquet"
+
+
+def _quarantine(read: Path | None, expired: Sequence[Path]) -> Path:
+    """The bad lines of a file, with those of days that the tenant keeps no longer."""
+    if not expired:
+        return cast("Path", read)
+    path = expired[0].with_suffix(".expired")
+    bad = f"UNION ALL FROM '{read}'" if read is not None else ""
+    late = ", ".join(f"'{each}'" for each in expired)
+    with connect() as db:
+        db.execute(
+            f"""COPY (SELECT file_id, line, '{EXPIRED}' AS reason, '' AS text
+            FROM read_parquet([{late}], hive_partitioning = false) {bad} ORDER BY line)
+            TO '{path}' (FORMAT parquet, COMPRESSION snappy)"""  # noqa: S608 - paths of our own
+        )
+    return path
 
 
 def _rows_in(path: Path) -> int:

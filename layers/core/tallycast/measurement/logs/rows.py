@@ -112,7 +112,8 @@ def _network(layout: Layout, given: str) -> dict[str, str]:
     )
     number = sql.whole_number(f"ltrim(upper({asn}), 'AS')", 10)
     return {
-        "ip_key": f"CASE WHEN {ip} IS NOT NULL THEN new_key ELSE coalesce({key}, {sql.text(given)}) END",
+        "ip_key": f"CASE WHEN {ip} IS NOT NULL THEN new_key "
+        f"ELSE coalesce({key}, {sql.text(given)}) END",
         "ip_hash": f"CASE WHEN {ip} IS NOT NULL THEN new_hash ELSE left({hashed}, 128) END",
         # Hashes without the name of a key were made by somebody who does not change theirs.
         "ip_hash_previous": f"CASE WHEN {ip} IS NOT NULL THEN new_hash_previous "

@@ -1,0 +1,93 @@
+"""What the counting commands show to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tallycast.cli.tables import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_MOST_ROWS = 20
+_WIDE = 72
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=place > 0)
+    return table
+
+
+def counted(document: Mapping[str, Any]) -> None:
+    """One count: its numbers, the waterfall, the days, the episodes."""
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]{document['downloads']:,}[/] downloads by {document['listeners']:,} listeners "
+        f"in {document['requests']:,} requests"
+    )
+    console.print(
+        f"rules {document['rules']}, {document['window']} window, days in {document['timezone']}",
+        style="dim",
+    )
+    if document["quarantined"]:
+        console.print(f"{document['quarantined']:,} lines could not be read", style="yellow")
+    console.print()
+    console.print(_waterfall(document))
+    for title, part in (("day", "by_day"), ("episode", "by_episode")):
+        console.print()
+        console.print(_parts(title, document[part]))
+        if len(document[part]) > _MOST_ROWS:
+            console.print(f"… and {len(document[part]) - _MOST_ROWS} more (--json shows all)")
+
+
+def _waterfall(document: Mapping[str, Any]) -> Table:
+    table = _table("waterfall", "requests", "left")
+    left = document["requests"]
+    table.add_row("requests", "", f"{left:,}")
+    for step in document["waterfall"]:
+        left -= step["dropped"]
+        table.add_row(f"  {step['rule']}", f"-{step['dropped']:,}", f"{left:,}")
+    table.add_row("downloads", "", f"{document['downloads']:,}")
+    return table
+
+
+def _parts(title: str, parts: Mapping[str, Mapping[str, int]]) -> Table:
+    table = _table(title, "downloads", "requests")
+    rows: Iterable[tuple[str, Mapping[str, int]]] = parts.items()
+    if title != "day":
+        rows = sorted(rows, key=lambda row: (-row[1]["downloads"], row[0]))
+    for name, part in list(rows)[:_MOST_ROWS]:
+        table.add_row(plain(name, _WIDE), f"{part['downloads']:,}", f"{part['requests']:,}")
+    return table
+
+
+def explained(document: Mapping[str, Any]) -> None:
+    """Why one line ended as it did: every fact that was looked at."""
+    _facts(Console(highlight=False), document)
+
+
+def compared(document: Mapping[str, Any]) -> None:
+    """Two counts side by side."""
+    _facts(Console(highlight=False), document)
+
+
+def _facts(console: Console, document: Mapping[str, Any], indent: int = 0) -> None:
+    for name, value in document.items():
+        label = f"{' ' * indent}{name:{max(22 - indent, 1)}} "
+        if isinstance(value, dict):
+            console.print(label.rstrip(), style="bold")
+            _facts(console, value, indent + 2)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            console.print(label.rstrip(), style="bold")
+            for part in value[:_MOST_ROWS]:
+                text = ", ".join(f"{key} {one}" for key, one in part.items())
+                console.print(" " * (indent + 2), plain(text, 160), sep="")
+            if len(value) > _MOST_ROWS:
+                console.print(f"{' ' * (indent + 2)}… and {len(value) - _MOST_ROWS} more")
+        elif value not in (None, [], ""):
+            console.print(label, plain(value, 160), sep="")
