@@ -13,7 +13,7 @@ import io
 import json
 import logging
 import os
-import pkgutil
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,11 +23,11 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import Metrics
 
-import tallycast.feeds.use_cases
 from tallycast.aws import clients
 from tests.support.feeds_platform import FeedsPlatform
 from tests.support.template import ROOT, deployment
 
+_WIRING = re.compile(r"tallycast\..*\buse_cases\b")
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 # What reads the environment when it is imported: Powertools' objects, and whatever holds them.
 _BOUND_AT_IMPORT = (
@@ -148,10 +148,10 @@ def environments(platform: FeedsPlatform) -> dict[str, dict[str, str]]:
 
 def forget_use_cases() -> None:
     """Use cases are wired once per container; a new container wires them anew."""
-    package = tallycast.feeds.use_cases
-    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        for value in vars(sys.modules.get(found.name, package)).values():
-            if getattr(value, "__module__", "") == found.name and hasattr(value, "cache_clear"):
+    wirings = [name for name in sys.modules if _WIRING.match(name)]
+    for name in wirings:
+        for value in vars(sys.modules[name]).values():
+            if getattr(value, "__module__", "") == name and hasattr(value, "cache_clear"):
                 value.cache_clear()
     clients._client.cache_clear()
     clients._dynamodb.cache_clear()

@@ -32,8 +32,7 @@ _AGENTS = (
     "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)",
     "Podcasts/1709.2.2 CFNetwork/1390 Darwin/22.0.0",
     'Odd "quoted" player/1.0, with commas; 100%',
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/105.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)",
     "Zuhörer/2.1 (Göteborg)",
 )
 

@@ -81,6 +81,12 @@ class Stack:
                 return _PLACEHOLDER.sub(lambda m: str(self._named(m[1], values)), text)
             case "Join":
                 return argument[0].join(str(part) for part in self.resolve(argument[1]))
+            case "Split":
+                separator, text = self.resolve(argument)
+                return text.split(separator)
+            case "Select":
+                index, values = argument
+                return self.resolve(values)[int(index)]
             case "If":
                 return self.resolve(argument[1] if self.holds(argument[0]) else argument[2])
             case "Equals":
@@ -126,7 +132,9 @@ class Stack:
         if attribute.startswith("Outputs."):
             return self.outputs_of[name][attribute.removeprefix("Outputs.")]
         assert name in self.template["Resources"], f"{name} is no resource"
-        return f"{self.prefix}{name}.{attribute}"
+        stand_in = f"{self.prefix}{name}.{attribute}"
+        # Templates take addresses apart, so this one has to look like an address.
+        return f"https://{stand_in}/" if attribute == "FunctionUrl" else stand_in
 
     def outputs(self) -> dict[str, Any]:
         """What the stack puts out."""
@@ -225,6 +233,10 @@ def _stack(
 
 def _nested_in_order(template: dict[str, Any]) -> list[str]:
     """Nested stacks, those first whose outputs others take."""
+
+    def takes(text: str, other: str) -> bool:
+        return re.search(rf"\b{other}(\.|', ')Outputs\.", text) is not None
+
     nested = {
         name: str(resource["Properties"].get("Parameters", {}))
         for name, resource in template["Resources"].items()
@@ -236,7 +248,7 @@ def _nested_in_order(template: dict[str, Any]) -> list[str]:
             name
             for name, text in nested.items()
             if name not in ordered
-            and not any(other in text for other in nested if other not in (name, *ordered))
+            and not any(takes(text, other) for other in nested if other not in (name, *ordered))
         ]
         assert ready, "nested stacks wait for each other"
         ordered += ready

@@ -47,6 +47,8 @@ def apply() -> None:
         checkpoints,
         faults,
         function_errors,
+        function_urls,
+        log_subscriptions,
         numbers,
         schedules,
         stream_state,
@@ -56,6 +58,8 @@ def apply() -> None:
 
     for module in (
         function_errors,
+        function_urls,
+        log_subscriptions,
         numbers,
         streams,
         stream_state,

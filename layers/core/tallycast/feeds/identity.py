@@ -33,6 +33,8 @@ PREFIX_DOMAINS = (".gum.fm", ".proxycast.org")
 
 # A chain longer than this is no chain but an attempt to keep us busy.
 LONGEST_CHAIN = 20
+# Our own prefix, whatever host it is reached by: a show key, and perhaps a signature.
+_OWN = re.compile(r"e/shk_[A-Za-z0-9_-]{43}/https?/(?:~[A-Za-z0-9_-]{22}/)?")
 _EMBEDDED = re.compile(r"https?(?::|%3a)(?:/|%2f){1,2}", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z]{2,24})(?::\d{1,5})?", re.IGNORECASE)
 # `redirect.mp3` stands in many prefixes and looks like a host; no top-level domain is called so.
@@ -103,6 +105,8 @@ def enclosure_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
 def _behind_prefix(address: str, more: frozenset[str]) -> str | None:
     """What stands behind the first prefix of `host/path`, or None when there is no prefix."""
     host, _, path = address.partition("/")
+    if own := _OWN.match(path):
+        return path[own.end() :]
     if embedded := _EMBEDDED.search(path):
         return path[embedded.end() :].lstrip("/")
     if not is_prefix_host(host.lower().partition(":")[0], more):

@@ -16,6 +16,7 @@ from tallycast.feeds.reading import read
 from tallycast.feeds.store import FeedAlreadyRegisteredError, FeedStore
 from tallycast.kernel.errors import PermanentError, RetryableError
 from tallycast.kernel.ids import new_id
+from tallycast.kernel.times import to_millis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,8 +75,8 @@ class Registry:
             podcast_guid=guid,
             title=reading.feed.show.title,
             pinned=pinned,
-            created_at=_to_millis(now),
-            next_poll_at=_to_millis(now),
+            created_at=to_millis(now),
+            next_poll_at=to_millis(now),
         )
         owner = self.store.owner(tenant, known_as, guid)
         if owner is not None:
@@ -138,7 +139,7 @@ class Registry:
         removed: bool = False,
     ) -> Feed:
         """Change a feed and have it polled at once."""
-        due = {"status": FeedStatus.ACTIVE, "next_poll_at": _to_millis(self.clock())}
+        due = {"status": FeedStatus.ACTIVE, "next_poll_at": to_millis(self.clock())}
         feed = self._changed(tenant, feed_id, {**update, **due}, removed=removed)
         self._send(_requested(feed).model_copy(update={"reason": reason}))
         return feed
@@ -205,8 +206,3 @@ def _requested(feed: Feed) -> PollMessage:
         scheduled_for=feed.next_poll_at,
         reason="requested",
     )
-
-
-def _to_millis(moment: datetime) -> datetime:
-    """Times are stored to the millisecond, and a message must name exactly the stored one."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -27,3 +27,8 @@ def from_text(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"time without a zone: {text!r}")
     return moment.astimezone(UTC)
+
+
+def to_millis(moment: datetime) -> datetime:
+    """The time as it comes back from its text: in UTC, to the millisecond."""
+    return from_text(to_text(moment))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from tallycast.feeds.store import FeedStore
     from tallycast.measurement.counting.days import DayStore
     from tallycast.measurement.counting.marking import Marker
     from tallycast.measurement.counting.plan import Planner
@@ -161,6 +162,7 @@ class Commands:
     reader: CardReader
     tracking: TrackingRegistry
     keys: KeyStore
+    feeds: FeedStore
     tracking_url: str
     clock: Callable[[], datetime]
 
@@ -298,6 +300,10 @@ class Commands:
                 # Hits come from now on: the keys to hash their addresses with must be there.
                 now = self.clock()
                 self.keys.ring_for(months_around(now), now)
+                # Episodes published from now on are learned from by themselves; these are older.
+                older = self.feeds.every_episode(tenant, show_id)
+                enclosures = [item.enclosure_url for item in older if item.enclosure_url]
+                self.tracking.learn(tenant, show_id, enclosures)
                 made = self.tracking.register(tenant, show_id)
                 prefix = f"{self.tracking_url}/e/{made.show_key}/"
                 return {"show_key": made.show_key, "prefix": prefix, "hosts": list(made.hosts)}

@@ -44,7 +44,7 @@ def fill(
         f"unnest(${place}::{kind}[]) AS {name}"
         for place, (name, kind) in enumerate(columns.items(), start=1)
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {picks}", lists)  # noqa: S608 - our own names
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {picks}", lists)
 
 
 def build(connection: duckdb.DuckDBPyConnection, plan: Plan, classifier: Classifier) -> None:
@@ -107,7 +107,9 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             (row_number() OVER (ORDER BY episode, media_key) - 1)::INTEGER AS m,
             (dense_rank() OVER (ORDER BY episode{", media_key" if by_file else ""}) - 1)::INTEGER AS e,
             min(show_name) OVER same AS show_name, min(zone) OVER same AS zone,
-            min(released) OVER same AS released, count(*) OVER same > 1 AS several
+            min(released) OVER same AS released,
+            CASE WHEN minute >= 16 AND NOT segmented AND count(*) OVER same = 1
+                THEN CEIL(log2(minute / 16))::BIGINT END AS cell_bits
         FROM joined WINDOW same AS (PARTITION BY episode{", media_key" if by_file else ""})"""  # noqa: S608 - our own names
     )
 
@@ -150,7 +152,8 @@ def _zones(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE count_episodes AS
-        SELECT e, episode, show_name, z, zone, day_until, min(released) AS released
+        SELECT e, episode, show_name, z, zone, day_until, min(released) AS released,
+            max((minute + (1 << cell_bits) - 1) >> cell_bits) AS cells_needed
         FROM count_media GROUP BY ALL"""
     )
     if plan.day is None:
@@ -214,7 +217,7 @@ def _agents(
     for number, (agent, told) in enumerate(
         zip(seen, classifier.classify([agent or "" for agent in seen]), strict=True)
     ):
-        kind, name, device, category, is_bot, is_watch = told
+        kind, name, device, category, is_bot, is_watch = told[-6:]
         faults = filters.agent_faults(
             agent,
             str(kind),

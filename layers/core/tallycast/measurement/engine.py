@@ -16,7 +16,6 @@ from tallycast.measurement.model import REQUESTS
 from tallycast.measurement.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date
 
     import duckdb

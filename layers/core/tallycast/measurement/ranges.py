@@ -140,14 +140,17 @@ def largest_asked(start: int, end: int | None, more: str | None) -> int:
 SIZE: Final = """CASE WHEN part IS NULL OR part = '' THEN COALESCE(NULLIF(total_bytes, 0), length)
     ELSE NULLIF(total_bytes, 0) END"""
 # `is_whole`, never NULL.
-WHOLE: Final = """(range_start IS NULL OR COALESCE((status = 200 AND source = 'log')
-    OR (range_start >= 0 AND range_end < range_start), FALSE))"""
-# The first byte credited, and how many from there on, of a request with one range.
-FIRST: Final = f"""CASE WHEN {WHOLE} THEN 0
-    WHEN range_start < 0 AND size IS NOT NULL THEN GREATEST(0, size + range_start)
-    ELSE range_start END"""
-CREDIT: Final = f"""GREATEST(0, COALESCE(CASE
-    WHEN {WHOLE} THEN LEAST(size, bytes_sent)
+WHOLE: Final = """CASE WHEN range_start IS NULL THEN TRUE
+    WHEN status = 200 AND source = 'log' THEN TRUE
+    ELSE range_start >= 0 AND range_end IS NOT NULL AND range_end < range_start END"""
+# The first byte credited, and how many from there on, of a request with one range; on a row that
+# has `size` and `whole`.
+FIRST: Final = """CASE WHEN whole THEN 0
+    WHEN range_start >= 0 THEN range_start
+    WHEN size IS NULL THEN range_start
+    ELSE GREATEST(0, size + range_start) END"""
+CREDIT: Final = """COALESCE(GREATEST(0, CASE
+    WHEN whole THEN LEAST(size, bytes_sent)
     WHEN range_start < 0 THEN LEAST(-range_start, size, bytes_sent)
     WHEN range_end IS NULL THEN LEAST(size - range_start, bytes_sent)
-    ELSE LEAST(range_end - range_start + 1, size - range_start, bytes_sent) END, 0))"""
+    ELSE LEAST(range_end - range_start + 1, size - range_start, bytes_sent) END), 0)"""

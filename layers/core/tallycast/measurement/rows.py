@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 # Whether bytes cannot be seen at all: a redirect, or a log that tells neither status nor bytes.
 BLIND = "(source <> 'log' OR (status IS NULL AND bytes_sent IS NULL))"
 # A whole answer of a file whose size nobody knows: taken for the whole file when it began.
-_UNSIZED = f"""t IS NULL AND NOT segmented AND ({ranges.WHOLE}
-    OR (range_start = 0 AND range_end IS NULL)) AND COALESCE(bytes_sent, 1) > 0"""
-CELLS = 16
+_UNSIZED = """NOT segmented AND (whole OR (range_start = 0 AND range_end IS NULL))
+    AND COALESCE(bytes_sent, 1) > 0"""
 # Heavier than the shares of all requests that one listener can make; a float holds it exactly.
 ENOUGH = 1 << 40
 
@@ -30,24 +29,22 @@ ENOUGH = 1 << 40
 def _enough(plan: Plan) -> str:
     """Whether one request alone makes a download."""
     return {
-        "one_minute": f"COALESCE({BLIND} OR c >= t OR ({_UNSIZED}), FALSE)",
+        "one_minute": f"""CASE WHEN c >= t THEN TRUE WHEN blind THEN TRUE
+            WHEN t IS NULL THEN {_UNSIZED} ELSE FALSE END""",
         "any_bytes": """(range_start IS NULL OR range_end IS NULL OR range_end <> range_start
             OR COALESCE(more_ranges, '') <> '')""",
         "none": "TRUE",
     }[plan.rules.threshold]
 
 
-# A coarse map of the first minute's worth of bytes: the file in cells of a sixteenth of what is
-# needed, one bit for each cell a request covers wholly. Cells share 32 bits, in two halves that
-# are folded later. Sixteen bits prove the minute without looking at ranges again; it proves
-# nothing where one episode has several files, or the whole file is needed.
-_CELL = f"((t + {CELLS - 1}) // {CELLS})"
-_FIRST_CELL = f"((a + {_CELL} - 1) // {_CELL})"
-_CELL_MAP = f"""CASE WHEN NOT ok AND t = minute AND t >= {CELLS} AND a >= 0 AND NOT several
-        AND NOT segmented
-    THEN ((1::UBIGINT << LEAST(32, GREATEST(0, (a + c) // {_CELL} - {_FIRST_CELL}))::UBIGINT) - 1)
-        << ({_FIRST_CELL} % 32)::UBIGINT
-    ELSE 0::UBIGINT END"""
+# A coarse map of the bytes: the file in cells of 2^cell_bits bytes (8 to 16 of them hold what is
+# needed), one bit for each cell a request covers wholly. Cells share 32 bits, in two halves that
+# are folded later. Enough bits prove the minute without looking at ranges again; they prove
+# nothing where one episode has several files, or where the size decides what is needed.
+_FIRST_CELL = "((a + (1 << cell_bits) - 1) >> cell_bits)"
+_CELL_MAP = f"""CASE WHEN ok OR t <> minute OR c = 0 OR a < 0 OR cell_bits IS NULL THEN 0::UBIGINT
+    ELSE ((1::UBIGINT << LEAST(32, GREATEST(0, ((a + c) >> cell_bits) - {_FIRST_CELL}))::UBIGINT)
+        - 1) << ({_FIRST_CELL} & 31)::UBIGINT END"""
 
 
 def columns(plan: Plan) -> dict[str, str]:
@@ -61,7 +58,7 @@ def columns(plan: Plan) -> dict[str, str]:
         several = "spans IS NOT NULL" if plan.has_spans else "FALSE"
         found |= {
             "a": "a",
-            "c": f"CASE WHEN {BLIND} THEN 0 ELSE c END",
+            "c": "CASE WHEN blind THEN 0 ELSE c END",
             "t": "t",
             # Enough by itself; else the share of what is needed.
             "w": f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
@@ -71,7 +68,7 @@ def columns(plan: Plan) -> dict[str, str]:
     else:
         found["w"] = f"CASE WHEN ok THEN {ENOUGH} ELSE 0 END::FLOAT"
         if plan.detail:
-            found["c"] = f"CASE WHEN {BLIND} THEN 0 ELSE c END"
+            found["c"] = "CASE WHEN blind THEN 0 ELSE c END"
     if plan.has_slots and plan.measured:
         found["m"] = "m"
         found["slot"] = "hash(m, COALESCE(part, ''))"
@@ -162,7 +159,8 @@ def rows_sql(plan: Plan, *, extra: tuple[str, ...] = (), where: str = "TRUE") ->
         ["faults"]
         + [f"CASE WHEN {test} THEN {plan.bits[name]} ELSE 0 END" for name, test in plan.conditions.items()]
     )
-    joined = f"""SELECT *, {ranges.SIZE} AS size, {_day(plan)} AS day
+    joined = f"""SELECT *, {ranges.SIZE} AS size, {_day(plan)} AS day, {BLIND} AS blind,
+            {ranges.WHOLE} AS whole
         FROM {plan.source} {joins} WHERE {" AND ".join(f"({test})" for test in conditions)}"""  # noqa: S608 - our own names
     first, credit = ranges.FIRST, ranges.CREDIT
     if plan.has_spans:

@@ -15,10 +15,10 @@ from pydantic import Field, ValidationError, field_validator
 from tallycast.kernel.errors import PermanentError
 from tallycast.kernel.schema import Produced
 from tallycast.measurement import eligibility, filters
-from tallycast.measurement.filters import SafeIp  # noqa: TC001 - pydantic reads it
+from tallycast.measurement.filters import SafeIp
 from tallycast.measurement.model import COUNTED
-from tallycast.measurement.uniqueness import UniqueBy  # noqa: TC001 - pydantic reads it
-from tallycast.measurement.windows import Window  # noqa: TC001 - pydantic reads it
+from tallycast.measurement.uniqueness import UniqueBy
+from tallycast.measurement.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

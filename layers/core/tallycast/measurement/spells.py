@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tallycast.measurement.groups import number, sums
-from tallycast.measurement.rows import CELLS, ENOUGH
+from tallycast.measurement.plan import LOW_MASK
+from tallycast.measurement.rows import ENOUGH
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,6 +22,8 @@ _DAY = "INTERVAL 24 HOUR"
 # Sums of shares are floating: between these, ranges decide.
 _SURE, _CLOSE = ENOUGH, 0.999
 _FOLDED = "bit_count((cells | (cells >> 32)) & 4294967295::UBIGINT)"
+_NEEDED = f"""JOIN (SELECT e, cells_needed FROM count_episodes)
+    ON (item & {LOW_MASK}) >> 1 = e"""
 
 
 def unit_keys(plan: Plan) -> str:
@@ -51,9 +54,10 @@ def find(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     keys = unit_keys(plan)
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW count_units AS
-        SELECT spells.*, s >= {_SURE} OR {_FOLDED} >= {CELLS} OR COALESCE(proved, FALSE) AS valid,
-            together
-        FROM count_spells AS spells LEFT JOIN count_covered USING ({keys})"""  # noqa: S608 - our own names
+        SELECT spells.*, together,
+            s >= {_SURE} OR COALESCE({_FOLDED} >= cells_needed, FALSE)
+                OR COALESCE(proved, FALSE) AS valid
+        FROM count_spells AS spells {_NEEDED} LEFT JOIN count_covered USING ({keys})"""  # noqa: S608 - our own names
     )
 
 
@@ -129,7 +133,7 @@ def _roll(connection: duckdb.DuckDBPyConnection, plan: Plan, rows: str) -> None:
             SELECT *, min({start}) OVER (PARTITION BY ip, item) AS win FROM count_rest"""  # noqa: S608 - our own names
         )
         connection.execute(
-            f"""INSERT INTO count_long FROM count_round WHERE time < win + {_DAY} {held}"""  # noqa: S608 - our own names
+            f"""INSERT INTO count_long FROM count_round WHERE time < win + {_DAY} {held}"""
         )
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE count_rest AS SELECT * EXCLUDE (win)
@@ -147,10 +151,10 @@ def unit_rows(plan: Plan) -> str:
     """
     if not plan.windowed:
         return "(SELECT * FROM count_rows WHERE ip IS NOT NULL)"
-    return f"""(SELECT * FROM count_long UNION ALL BY NAME
+    return """(SELECT * FROM count_long UNION ALL BY NAME
         SELECT r.*, t_first AS win FROM count_rows AS r
         JOIN (SELECT ip, item, t_first FROM count_groups ANTI JOIN count_long_keys
-            USING (ip, item) WHERE ip IS NOT NULL) AS g USING (ip, item))"""  # noqa: S608 - our own names
+            USING (ip, item) WHERE ip IS NOT NULL) AS g USING (ip, item))"""
 
 
 def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -171,8 +175,8 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_covered AS
         WITH undecided AS (
-            SELECT DISTINCT {keys} FROM count_spells
-            WHERE s < {_SURE} AND s >= {_CLOSE} AND {_FOLDED} < {CELLS}),
+            SELECT DISTINCT {keys} FROM count_spells {_NEEDED}
+            WHERE s < {_SURE} AND s >= {_CLOSE} AND NOT COALESCE({_FOLDED} >= cells_needed, FALSE)),
         open_rows AS (
             SELECT r.* FROM {unit_rows(plan)} AS r SEMI JOIN undecided USING ({keys})
             WHERE c > 0 {within}),

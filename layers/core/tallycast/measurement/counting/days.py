@@ -200,15 +200,6 @@ class DayStore:
             ) from error
         return _state_of(answer["Attributes"])
 
-    def holds(self, ref: DayRef, lease_id: str) -> None:
-        """Make sure that the run still has the day, before it replaces anything.
-
-        Raises:
-            LeaseExpiredError: it has not.
-        """
-        if self.get(ref).lease_id != lease_id:
-            raise LeaseExpiredError(f"another run counts {ref.day} now", day=str(ref.day))
-
     def release(self, ref: DayRef, lease_id: str) -> None:
         """Give a day back without having counted it; it stays due."""
         try:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tallycast.aws.bus import OutgoingEvent
 from tallycast.kernel.ids import derived_id
-from tallycast.kernel.times import to_text
-from tallycast.measurement.counting.days import DayState
+from tallycast.kernel.times import to_millis, to_text
+from tallycast.measurement.counting.days import DayState, LeaseExpiredError
 from tallycast.measurement.counting.events import SOURCE, DownloadsCounted
 from tallycast.measurement.counting.opening import counted_folders
 from tallycast.measurement.counting.restating import causes, write_restatement
@@ -75,7 +75,8 @@ class Settling:
             LeaseExpiredError: another run has taken the day over.
             NewerCountError: a newer count of the day has been written.
         """
-        self.days.holds(run.day, run.run_id)
+        if (before := self._settled_before(run)) is not None:
+            return before
         with TemporaryDirectory() as name, self.connect() as db:
             parts = self._parts(run, Path(name))
             merge_facts(db, [str(path) for path in parts["facts"]])
@@ -91,6 +92,19 @@ class Settling:
         self.bus.put([_told(run, settled, shows, why)])
         self.days.settle(_state(run, settled), run.run_id, seen_due=run.seen_due)
         return settled
+
+    def _settled_before(self, run: Run) -> Settled | None:
+        """What this very run came to, if it was settled and only its answer was lost.
+
+        Raises:
+            LeaseExpiredError: another run has taken the day over.
+        """
+        state = self.days.get(run.day)
+        if state.lease_id == run.run_id:
+            return None
+        if (state.version, state.counted_at) == (run.version, to_millis(run.opened_at)):
+            return Settled(state.requests, state.downloads, state.listeners, 0, 0, None)
+        raise LeaseExpiredError(f"another run counts {run.day.day} now", day=str(run.day.day))
 
     def _parts(self, run: Run, folder: Path) -> dict[str, list[Path]]:
         found: dict[str, list[Path]] = {}

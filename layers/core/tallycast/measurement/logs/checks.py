@@ -102,7 +102,15 @@ def judged_sql(layout: Layout, now: datetime) -> str:
         f"LEFT JOIN ips i ON i.ip = {fact(layout, 'ip')} "
         f"LEFT JOIN pseudonyms p ON p.ip = {fact(layout, 'ip')} AND p.month = f.month"
     )
-    return f"SELECT *, {_reason(layout, now)} AS reason, {_SKIP} AS gone FROM ({typed}) t"
+    # Bounds are taken out of the range once; what they mean is for `rows` to say.
+    start, end = sql.first_bounds("asked")
+    bounded = (
+        f"SELECT *, CASE WHEN asked IS NULL THEN coalesce(range_start_number, "
+        f"{sql.suffix(fact(layout, 'range_start', 't'))}) ELSE {start} END AS range_first, "
+        f"CASE WHEN asked IS NULL THEN range_end_number ELSE {end} END AS range_last "
+        f"FROM ({typed}) t"
+    )
+    return f"SELECT *, {_reason(layout, now)} AS reason, {_SKIP} AS gone FROM ({bounded}) t"
 
 
 # What is in nearly every line is asked for before the patterns, which take longer.

@@ -130,3 +130,22 @@ def ranges(expression: str) -> str:
         f"AND length(list_filter({members}, lambda x: {backwards})) = 0 "
         f"THEN array_to_string({members}, ',') END"
     )
+
+
+def first_bounds(expression: str) -> tuple[str, str]:
+    """First and last byte of the first of some ranges; a suffix (`-500`) is a first byte."""
+    e = f"split_part({expression}, ',', 1)"
+    first = (
+        f"CASE WHEN starts_with({expression}, '-') THEN try_cast({e} AS BIGINT) "
+        f"ELSE try_cast(split_part({expression}, '-', 1) AS BIGINT) END"
+    )
+    last = (
+        f"CASE WHEN starts_with({expression}, '-') THEN NULL "
+        f"ELSE try_cast(split_part({e}, '-', 2) AS BIGINT) END"
+    )
+    return first, last
+
+
+def suffix(expression: str) -> str:
+    """A negative whole number, as BIGINT; NULL for anything else."""
+    return f"CASE WHEN starts_with({expression}, '-') THEN try_cast({expression} AS BIGINT) END"

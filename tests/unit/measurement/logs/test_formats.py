@@ -1,0 +1,37 @@
+"""The same requests come to the same rows, whatever the format they were written in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tallycast.measurement.logs import detect
+from tests.support.log_files import SHAPES, expected, some_requests
+from tests.unit.measurement.logs.reading import reading, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.log_files import Shape
+
+every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+REQUESTS = some_requests(60)
+
+
+@every_shape
+def test_a_format_is_recognised_by_its_content_alone(shape: Shape, tmp_path: Path) -> None:
+    path = tmp_path / "no-ending"
+    shape.write(path, REQUESTS)
+    assert detect(path, shape.source) is shape.found
+
+
+@every_shape
+def test_the_same_requests_give_the_same_rows_in_every_format(shape: Shape, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    shape.write(path, REQUESTS)
+    intake = reading(path, shape.source)
+    assert intake.account.quarantined == 0
+    found = rows(intake)
+    wanted = [expected(shape, request) for request in REQUESTS]
+    assert [{name: row[name] for name in wanted[0]} for row in found] == wanted
