@@ -10,7 +10,14 @@ from aws_lambda_powertools.utilities.parser import event_parser
 
 from tallycast.aws import clients
 from tallycast.aws.errors import translated
-from tallycast.aws.observability import MetricUnit, logger, metrics, tracer
+from tallycast.aws.observability import (
+    NAMESPACE,
+    MetricUnit,
+    logger,
+    metrics,
+    single_metric,
+    tracer,
+)
 from tallycast.aws.tasks import task
 from tallycast.kernel.schema import Received
 from tallycast.measurement.lake.upkeep import Place, Round
@@ -49,6 +56,8 @@ def lambda_handler(event: Night, context: LambdaContext) -> dict[str, Any]:
         if done.rest is not None:
             _go_on(event.model_copy(update={"begin": done.rest}), context)
     _report(done)
+    if done.rest is None and event.only is None:
+        _weigh()
     return _summary(done)
 
 
@@ -62,6 +71,15 @@ def _report(done: Round) -> None:
     for failure in done.failed or []:
         logger.warning("not compacted", extra={"error": failure})
     logger.info("compacted", extra=_summary(done))
+
+
+def _weigh() -> None:
+    """What each table of the lake holds, once a night."""
+    for table, stored in upkeep().usage().items():
+        with single_metric(
+            "storage_usage", MetricUnit.Bytes, stored, namespace=NAMESPACE
+        ) as metric:
+            metric.add_dimension("table", table)
 
 
 def _summary(done: Round) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tallycast.aws.settings import Settings
 from tallycast.feeds.settings import (
     ManageSettings,
     PollSettings,
@@ -15,24 +16,80 @@ from tallycast.feeds.settings import (
     RegistrySettings,
     TickSettings,
 )
+from tallycast.measurement.lake.settings import CompactSettings
+from tallycast.measurement.reference.settings import KeySettings, RefreshSettings
+from tallycast.measurement.settings import (
+    CountSettings,
+    IngestSettings,
+    ManageMeasurementSettings,
+    ScheduleCountsSettings,
+)
+from tallycast.measurement.tracking.settings import LearnSettings, ReplaySettings
+from tallycast.measurement.tracking.use_cases.track import redirect_with
 from tests.support.functions import FUNCTIONS, function
 from tests.support.template import ROOT, STAGES, deployment
 
 # Which settings each function's use cases read.
-SETTINGS = {
+SETTINGS: dict[str, type[Settings]] = {
     "schedule_polls": TickSettings,
     "poll_feed": PollSettings,
     "publish_changes": PublishSettings,
     "manage_feeds": ManageSettings,
     "import_feed": RegistrySettings,
+    "ingest_log": IngestSettings,
+    "schedule_counts": ScheduleCountsSettings,
+    "count_downloads": CountSettings,
+    "compact_lake": CompactSettings,
+    "refresh_reference": RefreshSettings,
+    "rotate_keys": KeySettings,
+    "manage_measurement": ManageMeasurementSettings,
+    "learn_hosts": LearnSettings,
+    "replay_hits": ReplaySettings,
 }
+# A listener waits while this one starts: it reads its environment without pydantic.
+REDIRECT = "track_download"
 # What Powertools and the X-Ray SDK read for themselves.
 OF_THE_LIBRARIES = re.compile(r"POWERTOOLS_|AWS_")
+CORE, MEASUREMENT = "CoreLayer", "MeasurementLayer"
+LAYERS = {CORE: "layers/core", MEASUREMENT: "layers/measurement"}
+# What the second layer is there for, and who needs which of it to start.
+ENGINES = {
+    "ingest_log": {"duckdb", "re2"},
+    "count_downloads": {"duckdb", "re2"},
+    "compact_lake": {"duckdb"},
+    "refresh_reference": {"re2"},
+}
+# Without these a document cannot be fetched or a feed read; the others must start without them.
 READERS = ("lxml", "feedparser", "httpcore")
-NEVER = ("pandas", "pyarrow", "weasyprint", "chalice", "duckdb", "rich", "click", "yaml")
+READING = {name: set(READERS) for name in ("poll_feed", "manage_feeds", "import_feed")}
+READING["refresh_reference"] = {"httpcore"}
+NEVER = ("pandas", "pyarrow", "numpy", "awswrangler", "ahocorasick", "sqlglot", "weasyprint",
+         "chalice", "rich", "click", "yaml", "moto")  # fmt: skip
 OURS_NEVER = ("tallycast.cli", "tallycast.demo")
-# Without these a feed cannot be fetched or read; the others must start without them.
-READING = {"poll_feed", "manage_feeds", "import_feed"}
+# All of ours that the redirect is made of: each of them imports the standard library alone.
+OF_THE_REDIRECT = {
+    "tallycast",
+    "tallycast.kernel",
+    "tallycast.kernel.errors",
+    "tallycast.kernel.keys",
+    "tallycast.measurement",
+    "tallycast.measurement.privacy",
+    "tallycast.measurement.privacy.addresses",
+    "tallycast.measurement.privacy.keys",
+    "tallycast.measurement.tracking",
+    "tallycast.measurement.tracking.address",
+    "tallycast.measurement.tracking.directory",
+    "tallycast.measurement.tracking.dynamodb",
+    "tallycast.measurement.tracking.hashing",
+    "tallycast.measurement.tracking.hit",
+    "tallycast.measurement.tracking.keys",
+    "tallycast.measurement.tracking.redirect",
+    "tallycast.measurement.tracking.shows",
+    "tallycast.measurement.tracking.signing",
+    "tallycast.measurement.tracking.use_cases",
+    "tallycast.measurement.tracking.use_cases.track",
+    "tallycast.measurement.tracking.viewer",
+}
 
 pytestmark = pytest.mark.xdist_group("functions")  # what each imports is found out once
 
@@ -56,21 +113,30 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
-def layer() -> set[str]:
-    """The distributions that the core layer holds."""
-    lines = (ROOT / "layers/core/requirements.txt").read_text().splitlines()
+def held_by(layer: str) -> set[str]:
+    """The distributions that a layer holds."""
+    lines = (ROOT / LAYERS[layer] / "requirements.txt").read_text().splitlines()
     return {line.partition("==")[0] for line in lines if "==" in line and not line.startswith(" ")}
+
+
+def layers_of(name: str) -> list[str]:
+    """The layers that the template gives a function; SAM puts a digest behind their names."""
+    refs = deployment().functions[name].properties["Layers"]
+    return [
+        layer for ref in refs for layer in LAYERS if re.fullmatch(f"{layer}[0-9a-f]{{10}}", ref)
+    ]
 
 
 @pytest.fixture(scope="module")
 def imported() -> dict[str, set[str]]:
-    """The modules that each function imports when it starts with nothing but its layer."""
+    """The modules that each function imports when it starts with nothing but its layers."""
     found = {}
     for name in FUNCTIONS:
+        held = set().union(*map(held_by, layers_of(name)))
         command = [sys.executable, "-c", _IMPORT, str(ROOT / "functions" / name)]
         environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "eu-central-1"}
         ran = subprocess.run(
-            [*command, json.dumps(sorted(layer()))],
+            [*command, json.dumps(sorted(held))],
             env=environment,
             capture_output=True,
             text=True,
@@ -106,26 +172,65 @@ def test_a_handler_is_documented_and_resolves(name):
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_template_tells_every_setting_and_none_that_nobody_reads(stage):
     functions = deployment(stage).functions
-    assert set(SETTINGS) == set(functions) == set(FUNCTIONS)
+    assert {*SETTINGS, REDIRECT} == set(functions) == set(FUNCTIONS)
     for name, made in functions.items():
-        told = {
-            variable: str(value)
-            for variable, value in made.properties["Environment"]["Variables"].items()
-            if not OF_THE_LIBRARIES.match(variable)
-        }
+        told = told_to(made)
+        if name == REDIRECT:
+            continue
         assert set(told) == {field.upper() for field in SETTINGS[name].model_fields}, name
         SETTINGS[name].from_environment(told)
 
 
+def told_to(function) -> dict[str, str]:
+    """What the template tells a function, without what is for the libraries."""
+    return {
+        variable: str(value)
+        for variable, value in function.properties["Environment"]["Variables"].items()
+        if not OF_THE_LIBRARIES.match(variable)
+    }
+
+
+class Watched(dict):
+    """An environment that knows what it was asked for."""
+
+    def __init__(self, given):
+        super().__init__(given)
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name, default=None):
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_redirect_is_told_what_it_reads_and_nothing_else(stage):
+    told = told_to(deployment(stage).functions[REDIRECT])
+    lambdas_own = {
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
+    environment = Watched({**told, **lambdas_own})
+    redirect_with(environment)
+    read = {name for name in environment.asked if not OF_THE_LIBRARIES.match(name)}
+    assert read == set(told) == {"CORE_TABLE", "PRIVACY_TABLE", "EDGE_SECRET"}
+    assert environment.asked >= set(lambdas_own)
+
+
 def test_no_function_reads_the_settings_of_another():
-    for name, settings in SETTINGS.items():
+    for name in FUNCTIONS:
         text = (ROOT / "functions" / name / "app.py").read_text()
-        [module] = re.findall(r"from tallycast\.feeds\.use_cases\.(\w+) import", text)
-        wiring = (ROOT / f"layers/core/tallycast/feeds/use_cases/{module}.py").read_text()
-        assert set(re.findall(r"(\w+Settings)\.from_environment", wiring)) == {settings.__name__}
+        [module] = re.findall(r"from (tallycast\.[\w.]*\buse_cases\b[\w.]*) import", text)
+        wiring = (ROOT / f"layers/core/{module.replace('.', '/')}.py").read_text()
+        read = set(re.findall(r"(\w+Settings)\.from_environment", wiring))
+        assert read == ({SETTINGS[name].__name__} if name in SETTINGS else set()), name
 
 
-def test_a_function_starts_with_the_layer_alone(imported):
+def test_a_function_starts_with_its_layers_alone(imported):
     assert set(imported) == set(FUNCTIONS)
     for name, modules in imported.items():
         heavy = {module for module in modules if module.split(".")[0] in NEVER}
@@ -133,7 +238,22 @@ def test_a_function_starts_with_the_layer_alone(imported):
         assert heavy == set(), name
 
 
-def test_only_functions_that_read_feeds_import_parsers_and_the_http_client(imported):
+def test_only_functions_that_count_have_the_second_layer_and_each_of_them_needs_it(imported):
+    assert not held_by(CORE) & held_by(MEASUREMENT)
     for name, modules in imported.items():
-        readers = modules & set(READERS)
-        assert readers == (set(READERS) if name in READING else set()), name
+        wanted = [CORE, MEASUREMENT] if name in ENGINES else [CORE]
+        assert layers_of(name) == wanted, name
+        assert len(deployment().functions[name].properties["Layers"]) == len(wanted), name
+        assert modules & {"duckdb", "re2"} == ENGINES.get(name, set()), name
+
+
+def test_only_functions_that_fetch_import_parsers_and_the_http_client(imported):
+    for name, modules in imported.items():
+        assert modules & set(READERS) == READING.get(name, set()), name
+
+
+def test_the_redirect_is_made_of_the_standard_library_and_these_modules(imported):
+    ours = {name for name in imported[REDIRECT] if name.partition(".")[0] == "tallycast"}
+    assert ours == OF_THE_REDIRECT
+    others = {name.partition(".")[0] for name in imported[REDIRECT]} - {"tallycast", "app"}
+    assert others - set(sys.stdlib_module_names) == set()

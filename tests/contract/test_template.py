@@ -1,5 +1,6 @@
 """The deployment as it would stand, at every stage: nothing can be lost, seen or left untended."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,9 @@ from cfnlint.api import ManualArgs, lint, lint_file
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from infra.lint.expansion import REGION, expanded
+from tallycast.measurement.intake.arrivals import HITS, LOGS
+from tallycast.measurement.tracking import hit, viewer
+from tallycast.measurement.tracking.replay import FOLDER
 from tests.support.template import ROOT, STAGES, Deployment, Resource, deployment
 
 pytestmark = pytest.mark.xdist_group("template")  # cfn-lint takes long to load its rules
@@ -16,6 +20,11 @@ pytestmark = pytest.mark.xdist_group("template")  # cfn-lint takes long to load 
 QUEUE = "AWS::SQS::Queue"
 ALARM = "AWS::CloudWatch::Alarm"
 MAPPING = "AWS::Lambda::EventSourceMapping"
+TABLE = "AWS::DynamoDB::Table"
+BUCKET = "AWS::S3::Bucket"
+RULE = "AWS::Events::Rule"
+# Keys that were destroyed must be gone: with recovery they would come back.
+WITHOUT_RECOVERY = {"Storage/Privacy": "docs/adr/0018-keys-of-the-month.md"}
 FOURTEEN_DAYS = 14 * 86400
 # `aws cloudformation package` puts local files where CloudFormation finds them.
 PACKAGED = "W3002"
@@ -89,14 +98,44 @@ def test_every_queue_has_a_dead_letter_queue_or_is_one(deployed):
 
 
 def failure_destinations(deployed: Deployment) -> list[str]:
-    """ARNs of whatever failed schedules, asynchronous calls and stream batches end in."""
+    """ARNs of whatever failed schedules, asynchronous calls, rules and stream batches end in."""
     found = []
     for resource in deployed.resources:
         properties = resource.properties
+        targets = [properties.get("Target", {})]
+        targets += properties.get("Targets", []) if resource.type == RULE else []
         on_failure = properties.get("DestinationConfig", {}).get("OnFailure", {})
-        dead_letters = properties.get("Target", {}).get("DeadLetterConfig", {})
-        found += [each for each in (on_failure.get("Destination"), dead_letters.get("Arn")) if each]
-    return found
+        found += [on_failure.get("Destination")]
+        found += [target.get("DeadLetterConfig", {}).get("Arn") for target in targets]
+    return [each for each in found if each]
+
+
+def test_an_event_that_a_rule_cannot_deliver_is_tried_again_and_then_kept(deployed):
+    rules = deployed.of_type(RULE)
+    assert rules
+    for rule in rules:
+        for target in rule.properties["Targets"]:
+            assert 1 <= target["RetryPolicy"]["MaximumRetryAttempts"] <= 185
+            assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 86400
+            assert deployed[target["DeadLetterConfig"]["Arn"]].type == QUEUE
+
+
+def test_another_service_may_write_to_a_queue_only_on_our_behalf(deployed):
+    """A queue that lets S3 or EventBridge in lets in those of every account unless it asks whose."""
+    for policy in deployed.of_type("AWS::SQS::QueuePolicy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny":
+                continue
+            assert statement["Action"] == "sqs:SendMessage", policy.id
+            assert set(statement["Principal"]) == {"Service"}
+            [conditions] = statement["Condition"].values()
+            assert set(conditions) <= {"aws:SourceArn", "aws:SourceAccount"}
+            for queue in as_list(statement["Resource"]):
+                assert deployed[queue].type == QUEUE
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
 
 
 def test_every_dead_letter_queue_has_an_alarm_on_its_first_message(deployed):
@@ -189,6 +228,20 @@ def test_a_function_is_slow_at_four_fifths_of_its_time_out(deployed):
             assert alarm.properties["Threshold"] == seconds * 800
 
 
+def test_only_the_redirect_can_be_called_by_anybody(deployed):
+    """All other functions are called by our own things, under roles of our own."""
+    [url] = deployed.of_type("AWS::Lambda::Url")
+    assert url.properties["TargetFunctionArn"] == "TrackDownload"
+    assert url.properties["AuthType"] == "NONE"
+    opened = deployed.of_type("AWS::Lambda::Permission")
+    assert {permission.properties["FunctionName"] for permission in opened} == {"TrackDownload"}
+    for permission in opened:
+        # Through the address alone: nobody outside may invoke the function as Lambda's API has it.
+        action = permission.properties["Action"]
+        by_address = permission.properties.get("InvokedViaFunctionUrl") is True
+        assert action == "lambda:InvokeFunctionUrl" or by_address, permission.id
+
+
 def test_every_call_that_nobody_waits_for_is_tried_again_and_then_kept(deployed):
     for schedule in deployed.of_type("AWS::Scheduler::Schedule"):
         target = schedule.properties["Target"]
@@ -214,17 +267,148 @@ def test_every_call_that_nobody_waits_for_is_tried_again_and_then_kept(deployed)
         assert deployed[config["DestinationConfig"]["OnFailure"]["Destination"]].type == QUEUE
 
 
-def test_names_differ_from_stack_to_stack(deployed):
-    """Two stages in one account must not fight over a name."""
-    of_their_own = ("FunctionName", "Name", "QueueName", "TableName", "BucketName", "LogGroupName")
+# Where a resource has a name that its account knows it by. Those of others' (the function of an
+# event source, the log group of a filter) are references.
+NAMED_BY = {
+    "AWS::Athena::WorkGroup": ("Name",),
+    "AWS::CloudFront::OriginRequestPolicy": ("OriginRequestPolicyConfig", "Name"),
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::DynamoDB::Table": ("TableName",),
+    "AWS::Events::EventBus": ("Name",),
+    "AWS::Events::Rule": ("Name",),
+    "AWS::Glue::Database": ("DatabaseInput", "Name"),
+    "AWS::IAM::Role": ("RoleName",),
+    "AWS::KinesisFirehose::DeliveryStream": ("DeliveryStreamName",),
+    "AWS::Lambda::Function": ("FunctionName",),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::S3::Bucket": ("BucketName",),
+    "AWS::SQS::Queue": ("QueueName",),
+    "AWS::Scheduler::Schedule": ("Name",),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName",),
+}
+# What has a name within something of ours only, or none at all.
+NAMELESS = {
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudFront::Distribution",
+    "AWS::Glue::Table",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::LayerVersion",  # versions of one layer stand beside each other
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Url",
+    "AWS::Logs::MetricFilter",
+    "AWS::Logs::SubscriptionFilter",
+    "AWS::S3::BucketPolicy",
+    "AWS::SQS::QueuePolicy",
+}
+
+
+def names_of(deployed: Deployment) -> set[tuple[str, str]]:
+    """Every name that an account's other stacks could have taken, with the type that has it."""
+    found = set()
     for resource in deployed.resources:
-        for field in of_their_own:
-            name = resource.properties.get(field)
-            if name is None or resource.type == "AWS::Lambda::EventInvokeConfig":
-                continue
-            if field == "FunctionName" and resource.type != "AWS::Lambda::Function":
-                continue
-            assert deployed.root.name in name, resource.id
+        assert resource.type in NAMED_BY or resource.type in NAMELESS, resource.type
+        name: object = resource.properties
+        for part in NAMED_BY.get(resource.type, ("no name",)):
+            name = name.get(part) if isinstance(name, dict) else None
+        if isinstance(name, str):
+            found.add((resource.type, name))
+    return found
+
+
+def test_names_differ_from_stack_to_stack():
+    """Two stages in one account must not fight over a name."""
+    edge = {"EdgeSecret": "secret", "TrackingHost": "t.example", "TrackingCertificate": "arn"}
+    stages = [deployment("local"), deployment("dev", parameters=edge)]
+    stages.append(deployment("prod", parameters=edge))
+    taken: set[tuple[str, str]] = set()
+    for stage in stages:
+        mine = names_of(stage)
+        assert len(mine) > 40
+        if stage.stage == "prod":  # its name is the beginning of the others'
+            assert {name for _, name in mine if stage.root.name not in name} == set()
+        assert mine & taken == set()
+        taken |= mine
+
+
+# ── tracked hits ──
+
+
+def test_what_the_stream_delivers_lies_where_the_arrivals_queue_hears_of_it(deployed):
+    [stream] = deployed.of_type("AWS::KinesisFirehose::DeliveryStream")
+    delivery = stream.properties["ExtendedS3DestinationConfiguration"]
+    assert delivery["BucketARN"] == "Intake/Intake.Arn"
+    notices = deployed["Intake/Intake"].properties["NotificationConfiguration"]
+    heard = set()
+    for notice in notices["QueueConfigurations"]:
+        assert (notice["Event"], notice["Queue"]) == ("s3:ObjectCreated:*", "Intake/Arrivals.Arn")
+        [rule] = notice["Filter"]["S3Key"]["Rules"]
+        assert rule["Name"] == "prefix"
+        heard.add(rule["Value"])
+    assert heard == {LOGS, HITS}
+    assert delivery["Prefix"].startswith(HITS)
+    assert FOLDER.startswith(HITS)  # what a replay recovers comes the same way
+    # What Firehose could not make sense of is for people, and expires like everything else there.
+    assert not delivery["ErrorOutputPrefix"].startswith(tuple(heard))
+    expiring = [rule.get("Prefix") for rule in lifecycle(deployed, "Intake/Intake").values()]
+    for prefix in (delivery["Prefix"], delivery["ErrorOutputPrefix"]):
+        assert prefix.startswith(tuple(filter(None, expiring)))
+
+
+def test_hits_go_from_the_redirects_own_log_to_the_stream_and_nothing_else_does(deployed):
+    [subscription] = deployed.of_type("AWS::Logs::SubscriptionFilter")
+    own = deployed.functions["track_download"].properties["LoggingConfig"]["LogGroup"]
+    assert subscription.properties["LogGroupName"] == own
+    assert subscription.properties["DestinationArn"] == "Tracking/Hits.Arn"
+    assert subscription.properties["FilterPattern"] == f'{{ $.kind = "{hit.HIT}" }}'
+    for filter_ in deployed.of_type("AWS::Logs::MetricFilter"):
+        assert filter_.properties["LogGroupName"] == own
+
+
+def edge(stage, **parameters):
+    given = {"EdgeSecret": "secret", **parameters}
+    made = deployment(stage, parameters=given)
+    distributions = made.of_type("AWS::CloudFront::Distribution")
+    return made.root.outputs_of["Tracking"]["TrackingUrl"], made, distributions
+
+
+def test_without_an_edge_listeners_ask_the_functions_own_address(deployed):
+    assert deployed.of_type("AWS::CloudFront::Distribution") == []
+    url = deployed.root.outputs_of["Tracking"]["TrackingUrl"]
+    assert url == "https://TrackDownloadUrl.FunctionUrl"  # no slash: `/e/…` comes behind it
+
+
+def test_an_edge_proves_itself_and_says_who_asks():
+    for stage in ("dev", "prod"):
+        url, made, [distribution] = edge(stage)
+        assert url == "https://Tracking/Distribution.DomainName"
+        config = distribution.properties["DistributionConfig"]
+        [origin] = config["Origins"]
+        assert origin["DomainName"] == "TrackDownloadUrl.FunctionUrl"
+        assert origin["OriginCustomHeaders"] == [
+            {"HeaderName": viewer.EDGE_HEADER, "HeaderValue": "secret"}
+        ]
+        told = made.functions["track_download"].properties["Environment"]["Variables"]
+        assert told["EDGE_SECRET"] == "secret"
+        [policy] = made.of_type("AWS::CloudFront::OriginRequestPolicy")
+        facts = policy.properties["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
+        read = {name for name, _ in hit._KEPT} | {"range"}
+        read |= set(re.findall(r'headers\.get\("([a-z-]+)"', inspect.getsource(viewer)))
+        assert {name.lower() for name in facts} == read
+
+
+def test_an_edge_has_a_name_of_its_own_when_it_is_given_one():
+    named = {"TrackingHost": "t.example", "TrackingCertificate": "arn:aws:acm:us-east-1:1:c/1"}
+    url, _, [distribution] = edge("prod", **named)
+    assert url == "https://t.example"
+    config = distribution.properties["DistributionConfig"]
+    assert config["Aliases"] == ["t.example"]
+    assert config["ViewerCertificate"]["AcmCertificateArn"] == named["TrackingCertificate"]
+
+
+def test_a_laptop_has_no_edge_whatever_it_is_told():
+    url, _, distributions = edge("local")
+    assert (url, distributions) == ("https://TrackDownloadUrl.FunctionUrl", [])
 
 
 # ── what holds state ──
@@ -232,7 +416,7 @@ def test_names_differ_from_stack_to_stack(deployed):
 
 def test_tables_and_buckets_outlive_their_stack(deployed):
     forgetful = {"Storage/Idempotency"}  # holds nothing that is older than a week
-    for resource in deployed.of_type("AWS::DynamoDB::Table", "AWS::S3::Bucket"):
+    for resource in deployed.of_type(TABLE, BUCKET):
         wanted = "Delete" if resource.id in forgetful else "Retain"
         assert resource.body["DeletionPolicy"] == wanted, resource.id
         assert resource.body["UpdateReplacePolicy"] == wanted, resource.id
@@ -241,14 +425,21 @@ def test_tables_and_buckets_outlive_their_stack(deployed):
 
 
 def test_what_is_stored_is_encrypted(deployed):
-    for table in deployed.of_type("AWS::DynamoDB::Table"):
+    for table in deployed.of_type(TABLE):
         assert table.properties["SSESpecification"] == {"SSEEnabled": True}
     for queue in deployed.of_type(QUEUE):
         assert queue.properties["SqsManagedSseEnabled"] is True
-    for bucket in deployed.of_type("AWS::S3::Bucket"):
+    for bucket in deployed.of_type(BUCKET):
         encryption = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert encryption[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
         assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}
+    for stream in deployed.of_type("AWS::KinesisFirehose::DeliveryStream"):
+        assert stream.properties["DeliveryStreamEncryptionConfigurationInput"]["KeyType"]
+    for group in deployed.of_type("AWS::Athena::WorkGroup"):
+        settings = group.properties["WorkGroupConfiguration"]
+        assert settings["EnforceWorkGroupConfiguration"] is True  # else a client says how
+        encryption = settings["ResultConfiguration"]["EncryptionConfiguration"]
+        assert encryption["EncryptionOption"]
 
 
 def test_nothing_is_reached_without_tls(deployed):
@@ -258,7 +449,7 @@ def test_nothing_is_reached_without_tls(deployed):
             if statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}:
                 of = policy.properties.get("Queues") or [policy.properties["Bucket"]]
                 guarded |= dict.fromkeys(of, statement)
-    wanted = {resource.id for resource in deployed.of_type(QUEUE, "AWS::S3::Bucket")}
+    wanted = {resource.id for resource in deployed.of_type(QUEUE, BUCKET)}
     assert set(guarded) == wanted
     for id_, statement in guarded.items():
         service = "sqs" if deployed[id_].type == QUEUE else "s3"
@@ -267,25 +458,104 @@ def test_nothing_is_reached_without_tls(deployed):
 
 
 def test_production_can_go_back_in_time():
+    """All of it but the keys of addresses, which nobody may bring back."""
     prod = deployment("prod")
-    for table in prod.of_type("AWS::DynamoDB::Table"):
+    for table in prod.of_type(TABLE):
         recovery = table.properties["PointInTimeRecoverySpecification"]
-        assert recovery == {"PointInTimeRecoveryEnabled": True}, table.id
-    for bucket in prod.of_type("AWS::S3::Bucket"):
+        wanted = table.id not in WITHOUT_RECOVERY
+        assert recovery == {"PointInTimeRecoveryEnabled": wanted}, table.id
+        if table.body["DeletionPolicy"] == "Retain":
+            assert table.properties["DeletionProtectionEnabled"] is True, table.id
+    for bucket in prod.of_type(BUCKET):
         assert bucket.properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert prod["Storage/Core"].properties["DeletionProtectionEnabled"] is True
+
+
+def test_keys_that_are_destroyed_are_gone_at_every_stage(deployed):
+    for table, decision in WITHOUT_RECOVERY.items():
+        properties = deployed[table].properties
+        assert properties["PointInTimeRecoverySpecification"] == {
+            "PointInTimeRecoveryEnabled": False
+        }
+        assert not {"StreamSpecification", "KinesisStreamSpecification"} & set(properties)
+        written = (ROOT / decision).read_text(encoding="utf-8")
+        assert re.search(r"point-in-time|recover", written)
+    # A plan that backs up whatever bears a tag would keep them, too.
+    assert deployed.of_type("AWS::Backup::BackupSelection", "AWS::Backup::BackupPlan") == []
+
+
+def lifecycle(deployed: Deployment, bucket: str) -> dict[str, dict]:
+    """The rules of a bucket by their id."""
+    rules = deployed[bucket].properties["LifecycleConfiguration"]["Rules"]
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+    return {rule["Id"]: rule for rule in rules}
+
+
+def test_raw_addresses_of_listeners_are_gone_after_days_old_versions_too(deployed):
+    """Log files hold them. Versions are there so that production survives an overwritten file."""
+    kept = deployed.root.parameters["Stage"] == "prod"
+    versioning = deployed["Intake/Intake"].properties["VersioningConfiguration"]
+    assert versioning == {"Status": "Enabled" if kept else "Suspended"}
+    rules = lifecycle(deployed, "Intake/Intake")
+    logs = [rule for rule in rules.values() if rule.get("Prefix") == "logs/"]
+    days = int(deployed.root.parameters["KeepLogsDays"])
+    assert [int(rule["ExpirationInDays"]) for rule in logs] == [days]
+    assert days <= 30
+    [old] = [rule for rule in rules.values() if "NoncurrentVersionExpiration" in rule]
+    assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert "Prefix" not in old
+    assert old["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+def test_old_versions_of_everything_else_are_kept_for_a_week_and_not_for_ever(deployed):
+    for bucket in deployed.of_type(BUCKET):
+        if bucket.id == "Intake/Intake":
+            continue
+        days = [
+            rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+            for rule in lifecycle(deployed, bucket.id).values()
+            if "NoncurrentVersionExpiration" in rule
+        ]
+        assert len(days) == 1, bucket.id
+        assert 7 <= days[0] <= 90, bucket.id
 
 
 # ── tags and alarms ──
+
+
+def test_a_tick_that_does_not_come_is_missed(deployed):
+    """Whatever runs every quarter of an hour; what runs once a day leaves its failures in a queue."""
+    ticks = [
+        schedule
+        for schedule in deployed.of_type("AWS::Scheduler::Schedule")
+        if schedule.properties["ScheduleExpression"].startswith("cron(0/")
+    ]
+    assert len(ticks) == 2
+    for tick in ticks:
+        name = tick.properties["Target"]["Arn"].partition(".")[0]
+        missing = [
+            alarm
+            for alarm in alarms_on(deployed, "Invocations", "FunctionName", name)
+            if alarm.properties["TreatMissingData"] == "breaching"
+        ]
+        assert len(missing) == 1, tick.id
+
+
+def test_a_workflow_that_ends_badly_is_noticed(deployed):
+    for machine in deployed.of_type("AWS::StepFunctions::StateMachine"):
+        assert alarms_on(deployed, "ExecutionsFailed", "StateMachineArn", machine.id)
 
 
 def test_whatever_can_be_tagged_says_whose_and_of_which_stage(deployed):
     """SAM tags neither event sources nor a schedule's role; the tags of the stack reach those."""
     wanted = {"application": "tallycast", "stage": deployed.root.parameters["Stage"]}
     assert deployed.tags == wanted
+    roles_of_schedules = {
+        schedule.properties["Target"]["RoleArn"].partition(".")[0]
+        for schedule in deployed.of_type("AWS::Scheduler::Schedule")
+    }
     for resource in deployed.resources:
         schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, resource.type).schema
-        made_by_sam = resource.type == MAPPING or resource.id == "SchedulePollsTickRole"
+        made_by_sam = resource.type == MAPPING or resource.id in roles_of_schedules
         if "Tags" in schema["properties"] and not made_by_sam:
             assert wanted.items() <= resource.tags.items(), resource.id
 

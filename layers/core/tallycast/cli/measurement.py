@@ -160,9 +160,9 @@ def listeners(platform: Platform, tenant: str, json_wanted: bool, **asked: Any) 
     if json_wanted:
         print_json(answer)
         return
-    table = _table("period", "listeners", "at most", "status")
+    table = _table("period", "listeners", "status")
     for one in answer["listeners"]:
-        table.add_row(one["name"], f"{one['listeners']:,}", f"{one['at_most']:,}", one["status"])
+        table.add_row(one["name"], f"{one['listeners']:,}", one["status"])
     Console(highlight=False).print(table)
 
 

@@ -7,6 +7,7 @@ arrive; a recount gives the same bytes; counts of all shards add up to the count
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -130,17 +131,29 @@ def count(
             "rolling and extending windows over more than two months are counted day by day",
             keys=plan.keys,
         )
-    dimensions.build(connection, plan, classifier)
-    if plan.has_spans:
-        dimensions.odd_ranges(connection, plan)
-    groups.group(connection, plan)
-    spells.find(connection, plan)
+    with _unordered(connection):
+        dimensions.build(connection, plan, classifier)
+        if plan.has_spans:
+            dimensions.odd_ranges(connection, plan)
+        groups.group(connection, plan)
+        spells.find(connection, plan)
     outcome.waterfall(connection, plan)
     if plan.detail:
         outcome.downloads(connection, plan)
         if windowed and day is not None:
             carry.leave(connection, plan)
     return Count(connection, plan)
+
+
+@contextmanager
+def _unordered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Working tables need no order, which saves memory; results have theirs."""
+    before = connection.execute("SELECT current_setting('preserve_insertion_order')").fetchone()
+    connection.execute("SET preserve_insertion_order = false")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET preserve_insertion_order = {bool(before and before[0])}")
 
 
 def _sweep(connection: duckdb.DuckDBPyConnection, keep: str | None) -> None:

@@ -73,7 +73,22 @@ def document(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, Any
         "by_source": _by(connection, "source"),
         "by_day": by_day,
         "by_episode": _by(connection, "episode_id"),
+        "by_day_and_episode": _cells(connection),
     }
+
+
+def _cells(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The whole waterfall: what two counts are compared by."""
+    cells: dict[tuple[str, str], dict[str, int]] = {}
+    for day, episode, rule, requests in connection.execute(
+        """SELECT day::VARCHAR, episode_id, rule, sum(requests)::BIGINT FROM counted_waterfall
+        GROUP BY ALL ORDER BY ALL"""
+    ).fetchall():
+        cells.setdefault((day, episode), {})[rule] = requests
+    return [
+        {"day": day, "episode_id": episode, "verdicts": rules}
+        for (day, episode), rules in cells.items()
+    ]
 
 
 def _by(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, dict[str, int]]:

@@ -88,7 +88,8 @@ AGENTS: Final[Columns] = {
 
 # One row per counted download. Lies in the lake by tenant, rules and `dt`, the day in the show's
 # reporting time zone (UTC under rule sets that say so). `time` is that of the window's first
-# request; `listener` stands for one IP and user agent under the key `ip_key`.
+# request; `listener` stands for one IP and user agent under the key `ip_key`: 16 hex digits for the
+# address, and 16 for the user agent, which stay the same when the key changes.
 DOWNLOADS: Final[Columns] = {
     "show_id": "VARCHAR",
     "episode_id": "VARCHAR",

@@ -115,15 +115,20 @@ def _day(plan: Plan) -> str:
 
 
 def _base(plan: Plan) -> str | None:
-    """The IP key under which rows are compared, as SQL; None when they all have the same one."""
+    """The IP key under which rows are compared, as SQL; None when they all have the same one.
+
+    All days at once: the older of two keys compares them all, so that shards are the same on all
+    days. Under three keys and more, each day has its own.
+    """
     if len(plan.keys) < 2:  # noqa: PLR2004 - two keys are what a comparison needs
         return None
+    if plan.day is None:
+        if len(plan.keys) == 2:  # noqa: PLR2004 - as above
+            return "'" + plan.keys[0].replace("'", "''") + "'"
+        return f"strftime(({_day(plan)})::DATE - 1, '%Y-%m')"
     if plan.windowed:
-        base = plan.keys[0] if plan.day is None else uniqueness.base_of_run(plan.day)
-        return f"'{base}'"
-    if plan.day is not None:
-        return f"'{uniqueness.base_of_day(plan.day)}'"
-    return f"strftime(({_day(plan)})::DATE - 1, '%Y-%m')"
+        return f"'{uniqueness.base_of_run(plan.day)}'"
+    return f"'{uniqueness.base_of_day(plan.day)}'"
 
 
 def identity(plan: Plan) -> str:

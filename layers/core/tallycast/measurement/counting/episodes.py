@@ -57,7 +57,7 @@ def audio_of(item: EpisodeItem, prefixes: frozenset[str] = frozenset()) -> Itera
     """The addresses at which one episode's audio is offered, behind `prefixes` and those known."""
     document: Mapping[str, Any] = json.loads(item.document)
     for url, size, bitrate in _addresses(document):
-        if media := enclosure_key(url, prefixes):
+        if media := _media(enclosure_key(url, prefixes)):
             yield Audio(
                 media=media,
                 episode_id=item.episode_id,
@@ -67,6 +67,11 @@ def audio_of(item: EpisodeItem, prefixes: frozenset[str] = frozenset()) -> Itera
                 length_bytes=_plausible(size, item.duration_seconds),
                 bitrate_bps=round(bitrate) if bitrate and bitrate > 0 else None,
             )
+
+
+def _media(key: str) -> str:
+    """A file's address; of an HLS stream the playlist's folder, which its segments share."""
+    return key.rpartition("/")[0] if key.lower().endswith(".m3u8") else key
 
 
 def _plausible(size: int | None, seconds: float | None) -> int | None:

@@ -115,9 +115,9 @@ class Ingest:
             taken = Taken(lag_seconds=(self.clock() - version.modified).total_seconds())
             if arrival.tenant is not None and arrival.source is not None:
                 source = self.sources.get(arrival.tenant, arrival.source)
-                return taken + self._take(arrival.tenant, arrival.key, version, local, source)
+                return taken + self._take(arrival, arrival.tenant, version, local, source)
             for tenant, hits in sorted(by_tenant(local, Path(folder) / "hits").items()):
-                taken += self._take(tenant, arrival.key, version, hits, _HITS)
+                taken += self._take(arrival, tenant, version, hits, _HITS)
             return taken
 
     def _fetch(self, arrival: Arrival, path: Path) -> _Version | None:
@@ -134,9 +134,10 @@ class Ingest:
         return _Version(found["ETag"].strip('"'), found["LastModified"].astimezone(UTC))
 
     def _take(
-        self, tenant: str, key: str, version: _Version, path: Path, source: LogSource
+        self, arrival: Arrival, tenant: str, version: _Version, path: Path, source: LogSource
     ) -> Taken:
-        before = self.ledger.begin(tenant, key)
+        before = self.ledger.begin(tenant, arrival.key)
+        self._is_still(arrival, version)
         if before.has(version.etag):
             # The last run may have died before it said so.
             self.marker.requests_changed(tenant, before.days, self.clock())
@@ -148,6 +149,16 @@ class Ingest:
                 path, source, self.enrichment(), Path(folder), file_id, self.clock(), self.limits
             )
             return self._store(tenant, before, version, read)
+
+    def _is_still(self, arrival: Arrival, version: _Version) -> None:
+        """Make sure that what was read is what lies there, after the ledger was looked at.
+
+        Else an old version, read before a newer one was committed, could take its place.
+        """
+        with translated(f"look at {arrival.key}"):
+            found = self.s3.head_object(Bucket=arrival.bucket, Key=arrival.key)
+        if found["ETag"].strip('"') != version.etag:
+            raise FileRewrittenError(f"{arrival.key} was rewritten meanwhile", key=arrival.key)
 
     def _store(self, tenant: str, before: Source, version: _Version, read: Intake) -> Taken:
         horizon = self.ledger.horizon(tenant)

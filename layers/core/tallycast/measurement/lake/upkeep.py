@@ -26,7 +26,10 @@ LONGEST_DAY_SECONDS = 240.0
 
 
 class Place(Produced):
-    """How far a round has come: the tenant and day it finished last; no day: before its first."""
+    """How far a round has come: the tenant, and the day it finished last.
+
+    Without a day nothing of the tenant is done; with the earliest day there is, its retention is.
+    """
 
     tenant: str
     day: date | None = None
@@ -90,6 +93,7 @@ class Upkeep:
                     done.rest = Place(tenant=tenant)
                     return done
                 self._expire(tenant, today, done)
+                last = date.min
             for day in self._days(tenant, today, last):
                 if done.steps and time_left() < LONGEST_DAY_SECONDS:
                     done.rest = Place(tenant=tenant, day=last)
@@ -110,11 +114,18 @@ class Upkeep:
         done.note(self.compactor.compact(tenant, day, self.clock()))
         return done
 
-    def _days(self, tenant: str, today: date, behind: date | None) -> Iterator[date]:
+    def usage(self) -> dict[str, int]:
+        """Bytes that the lake holds, by table."""
+        return {
+            table: sum(entry.size for entry in self.store.listed(f"{table}/"))
+            for table in ("requests", "downloads", "waterfall", "quarantine", "restatements")
+        }
+
+    def _days(self, tenant: str, today: date, behind: date) -> Iterator[date]:
         last = today - timedelta(days=self.after_days)
         first = last - timedelta(days=self.look_back_days)
         for day in days_in(self.store, "requests", tenant):
-            if first <= day <= last and (behind is None or day > behind):
+            if first <= day <= last and day > behind:
                 yield day
 
     def _compact(self, tenant: str, day: date, done: Round) -> None:

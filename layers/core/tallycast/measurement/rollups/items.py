@@ -175,8 +175,6 @@ def listener_item(count: ListenerCount) -> dict[str, Any]:
         "first": count.first.isoformat(),
         "last": count.last.isoformat(),
         "listeners": count.listeners,
-        "at_most": count.at_most,
-        "exact": count.exact,
         "status": count.status,
         "counted_at": to_text(count.counted_at),
     }
@@ -194,7 +192,6 @@ def listeners_of(item: Mapping[str, Any]) -> ListenerCount:
         first=date.fromisoformat(str(item["first"])),
         last=date.fromisoformat(str(item["last"])),
         listeners=int(item["listeners"]),
-        at_most=int(item["at_most"]),
         counted_at=from_text(str(item["counted_at"])),
         status=item["status"],
     )

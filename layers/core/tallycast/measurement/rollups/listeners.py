@@ -17,17 +17,38 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from mypy_boto3_dynamodb.service_resource import Table
 
-# Before the monthly key changes a listener has one name, and after it another: `at_most` counts
-# names. What can join two names is the address, which rows carry under the key of the month before
-# as well, together with the app: `root` is one thing for all names of such a pair. Several user
-# agents of one app behind one address are then taken for one, so `listeners` is the lower bound.
+AGENT_DIGITS: Final = 16  # of `listener` in DOWNLOADS: its second half stands for the user agent
+
+_NUMBERS: Final = """
+SELECT 'episode' AS scope, episode_id AS id, count(DISTINCT listener)
+FROM heard WHERE $episodes GROUP BY episode_id
+UNION ALL
+SELECT 'show', show_id, count(DISTINCT listener)
+FROM heard WHERE show_id <> '' GROUP BY show_id
+UNION ALL
+SELECT 'tenant', $tenant, count(DISTINCT listener) FROM heard HAVING count(*) > 0
+ORDER BY ALL
+"""
+
+# Under one key every listener has one name.
+_ONE_KEY: Final = f"""
+WITH heard AS (
+    SELECT DISTINCT show_id, episode_id, listener
+    FROM downloads
+    WHERE day BETWEEN $first AND $last
+        AND ($shards = 1 OR hash(coalesce(ip_hash, listener)) % $shards = $shard)
+)
+{_NUMBERS}"""  # noqa: S608 - constants
+
+# When the monthly key changes a listener gets another name: its first half stands for the address
+# under the new key, its second for the user agent as before. Rows carry the address under the key
+# of the month before as well, so every address can be followed back to the period's oldest key.
 # A period has at most three keys: those of its month (or two) and, for the hours by which local
 # days reach beyond it, a neighbour's.
-_PEOPLE: Final = """
+_SEVERAL_KEYS: Final = f"""
 WITH period AS (
     SELECT show_id, episode_id, listener, ip_hash, ip_hash_previous,
-        coalesce(ip_key, '') AS ip_key,
-        concat_ws(chr(31), coalesce(app, ''), coalesce(device, ''), coalesce(category, '')) AS agent
+        coalesce(ip_key, '') AS ip_key
     FROM downloads WHERE day BETWEEN $first AND $last
 ), ages AS (
     SELECT ip_key, row_number() OVER (ORDER BY ip_key) AS age
@@ -44,45 +65,11 @@ WITH period AS (
     FROM period p
     JOIN ages a USING (ip_key)
     LEFT JOIN second s ON a.age > 2 AND s.ip_hash = p.ip_hash_previous
-), sharded AS (
-    SELECT * FROM placed WHERE $shards = 1 OR hash(address) % $shards = $shard
-), both_sides AS (
-    SELECT address, agent FROM sharded GROUP BY address, agent HAVING count(DISTINCT ip_key) > 1
-), people AS (
-    SELECT s.show_id, s.episode_id, s.ip_key || chr(31) || s.listener AS listener,
-        CASE WHEN b.address IS NULL THEN s.ip_key || chr(31) || s.listener
-            ELSE chr(30) || s.address || chr(31) || s.agent END AS root
-    FROM sharded s
-    LEFT JOIN both_sides b ON b.address = s.address AND b.agent = s.agent
+), heard AS (
+    SELECT DISTINCT show_id, episode_id, address || right(listener, {AGENT_DIGITS}) AS listener
+    FROM placed WHERE $shards = 1 OR hash(address) % $shards = $shard
 )
-SELECT 'episode' AS scope, episode_id AS id, count(DISTINCT root), count(DISTINCT listener)
-FROM people WHERE $episodes GROUP BY episode_id
-UNION ALL
-SELECT 'show', show_id, count(DISTINCT root), count(DISTINCT listener)
-FROM people WHERE show_id <> '' GROUP BY show_id
-UNION ALL
-SELECT 'tenant', $tenant, count(DISTINCT root), count(DISTINCT listener)
-FROM people HAVING count(*) > 0
-ORDER BY ALL
-"""
-
-# Under one key every listener has one name, and all of the above would find nothing.
-_ONE_KEY: Final = """
-WITH heard AS (
-    SELECT DISTINCT show_id, episode_id, listener
-    FROM downloads
-    WHERE day BETWEEN $first AND $last
-        AND ($shards = 1 OR hash(coalesce(ip_hash, listener)) % $shards = $shard)
-)
-SELECT 'episode' AS scope, episode_id AS id, count(DISTINCT listener) AS n, n
-FROM heard WHERE $episodes GROUP BY episode_id
-UNION ALL
-SELECT 'show', show_id, count(DISTINCT listener) AS n, n
-FROM heard WHERE show_id <> '' GROUP BY show_id
-UNION ALL
-SELECT 'tenant', $tenant, count(DISTINCT listener) AS n, n FROM heard HAVING count(*) > 0
-ORDER BY ALL
-"""
+{_NUMBERS}"""  # noqa: S608 - constants
 _KEYS: Final = """
 SELECT count(DISTINCT coalesce(ip_key, '')) FROM downloads WHERE day BETWEEN ? AND ?
 """
@@ -151,7 +138,7 @@ def listeners_in(
         "shard": shard, "shards": shards,
     }  # fmt: skip
     [(keys,)] = db.execute(_KEYS, [first, last]).fetchall()
-    question = _ONE_KEY if keys <= 1 else _PEOPLE
+    question = _ONE_KEY if keys <= 1 else _SEVERAL_KEYS
     return [
         ListenerCount(
             tenant=count.tenant,
@@ -163,11 +150,10 @@ def listeners_in(
             first=first,
             last=last,
             listeners=listeners,
-            at_most=at_most,
             counted_at=count.counted_at,
             status=count.status,
         )
-        for scope, of_id, listeners, at_most in db.execute(question, values).fetchall()
+        for scope, of_id, listeners in db.execute(question, values).fetchall()
     ]
 
 
@@ -182,11 +168,7 @@ def added(shards: Iterable[Iterable[ListenerCount]]) -> list[ListenerCount]:
 
 
 def _sum(one: ListenerCount, other: ListenerCount) -> ListenerCount:
-    return replace(
-        one,
-        listeners=one.listeners + other.listeners,
-        at_most=one.at_most + other.at_most,
-    )
+    return replace(one, listeners=one.listeners + other.listeners)
 
 
 def replace_listeners(table: Table, counts: Iterable[ListenerCount]) -> int:

@@ -158,12 +158,7 @@ class AgeTotals:
 
 @dataclass(frozen=True, slots=True)
 class ListenerCount:
-    """Distinct listeners (IP and user agent) of a stated period.
-
-    `exact` is False where the period reaches over the change of the monthly key and listeners on
-    both sides could be matched by address and app only; the true number is then between
-    `listeners` and `at_most`.
-    """
+    """Distinct listeners (IP and user agent) of a stated period, counted exactly."""
 
     tenant: str
     rules: str
@@ -174,14 +169,8 @@ class ListenerCount:
     first: date
     last: date
     listeners: int
-    at_most: int
     counted_at: datetime
     status: Status = "provisional"
-
-    @property
-    def exact(self) -> bool:
-        """Whether the number is certain."""
-        return self.listeners == self.at_most
 
 
 def cumulative(ages: Mapping[str, int]) -> dict[int, int]:
