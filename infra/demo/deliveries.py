@@ -162,9 +162,7 @@ class Mailbox:
         return wait_for(self._cloud, look, f"the intake of {accepted:,} lines")
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        function = self._cloud.function_name("IngestLog")
-        group = f"/tallycast/{self._cloud.stage.stack_name}/ingest-log"
-        del function
+        group = self._cloud.resources["IngestLogLogs"]
         pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         for page in pages:
             for event in page["events"]:

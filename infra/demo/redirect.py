@@ -79,7 +79,8 @@ class Redirect:
 
     def _answer(self, line: HTTPConnection, hit: Hit, path: str) -> str:
         try:
-            line.request(hit.method, path, headers={**hit.headers, **self._edge(hit.viewer)})
+            headers = {**hit.headers, **self._edge(hit.viewer)}
+            line.request(hit.method, path, headers={n: v.encode() for n, v in headers.items()})
             answer = line.getresponse()
             answer.read()
         except (OSError, HTTPException) as error:

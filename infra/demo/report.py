@@ -60,6 +60,16 @@ def truly_refused(truth: Truth) -> dict[str, str]:
     }
 
 
+def faults(lines: Sequence[Line], heard: Heard) -> list[str]:
+    """What is not the truth of the feeds, a phrase each."""
+    found = []
+    if wrong := sum(not each.agrees for each in lines):
+        found.append(f"{wrong} polls differ from the truth")
+    if not heard.exactly_once:
+        found.append("not every episode was published exactly once")
+    return found
+
+
 def show(
     console: Console,
     shows: Iterable[DemoShow],

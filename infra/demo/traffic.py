@@ -6,7 +6,7 @@ truth gets the real ids afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tallycast.demo.habits import Phase
@@ -83,13 +83,14 @@ class Listening:
     Attributes:
         logs: one file a day, oldest first, with the form it is written in.
         live: the requests to send through the redirect today.
+        own_ids: the invented show ids by slug, which the live requests name.
     """
 
     cast: Cast
     logs: tuple[tuple[Path, str], ...]
     truth: Truth
     live: LivePlan
-    _own: Mapping[str, str] = field(default_factory=dict)
+    own_ids: Mapping[str, str]
 
     def truth_with(self, ids: Mapping[str, str], today: date) -> Truth:
         """The truth of logs and redirect together, with the platform's episode ids.
@@ -98,7 +99,7 @@ class Listening:
             ids: the platform's show ids by slug.
             today: the day the live requests were sent.
         """
-        real = _renamed(self.cast, self._own, ids)
+        real = _renamed(self.cast, self.own_ids, ids)
         live = {("prefix", real[one], today): count for one, count in self.live.visible.items()}
         waterfall = {("prefix", *key): count for key, count in self.live.waterfall.items()}
         calendars = self.truth.visible.items()

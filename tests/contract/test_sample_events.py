@@ -8,21 +8,11 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from tallycast.feeds.feed import FeedStatus
 from tallycast.feeds.items import EpisodeItem, feed_item, feed_of
+from tests.contract import outcomes_of_measurement  # noqa: F401 - tells its outcomes
 from tests.support.functions import FUNCTIONS
+from tests.support.outcomes import OUTCOMES, outcome
 from tests.support.scene import DAILY, EVENTS, FEED, OTHER, TENANT, WEEKLY, cases
 from tests.support.told import ear
-
-OUTCOMES = {}
-
-
-def outcome(case):
-    """Mark a function as the check of one case."""
-
-    def mark(check):
-        OUTCOMES[case] = check
-        return check
-
-    return mark
 
 
 def ran(scene, case, *, registered=True, polled=False):

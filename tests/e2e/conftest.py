@@ -21,6 +21,7 @@ from infra.local.lifecycle import local_cloud
 from tallycast.demo.origin import DemoOrigin
 from tallycast.demo.shows import generate_shows
 from tests.e2e.host import Host
+from tests.e2e.measuring import Measured
 from tests.e2e.tenants import Tenant
 from tests.support.hostile import HostileOrigin
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from infra.local.cloud import LocalCloud
 
 WALK_SEED = 20_261
+EDGE_SECRET = "edge-of-the-tests"
 LOG_SHOWN_BYTES = 6_000
 _names = count(1)
 
@@ -109,6 +111,7 @@ def steady(
         FetchSeconds=5,
         PollTimeoutSeconds=40,
         PollVisibilitySeconds=60,
+        EdgeSecret=EDGE_SECRET,
     ) as cloud:
         yield cloud
 
@@ -122,6 +125,8 @@ def brisk(host: Host) -> Iterator[LocalCloud]:
         PollTimeoutSeconds=6,
         PollVisibilitySeconds=8,
         PollConcurrency=3,
+        IngestTimeoutSeconds=10,
+        IngestVisibilitySeconds=10,
     ) as cloud:
         yield cloud
 
@@ -158,6 +163,27 @@ def brisk_tenant(
     brisk: LocalCloud, new_tenant: Callable[[LocalCloud, str], Tenant], tenant_name: str
 ) -> Tenant:
     return new_tenant(brisk, tenant_name)
+
+
+@pytest.fixture(scope="session")
+def new_measured() -> Callable[[LocalCloud, str], Measured]:
+    """Makes tenants nobody else has, whose downloads are counted."""
+    return lambda cloud, name: Measured(cloud, f"{name}-{next(_names)}")
+
+
+@pytest.fixture
+def measured(
+    steady: LocalCloud, new_measured: Callable[[LocalCloud, str], Measured], tenant_name: str
+) -> Measured:
+    return new_measured(steady, tenant_name)
+
+
+@pytest.fixture
+def tried(
+    brisk: LocalCloud, new_measured: Callable[[LocalCloud, str], Measured], tenant_name: str
+) -> Measured:
+    """A tenant of the cloud on which things go wrong."""
+    return new_measured(brisk, tenant_name)
 
 
 class Cli:

@@ -153,7 +153,7 @@ class Measured:
         )
 
     def rows(self, prefix: str, columns: str = "*") -> list[tuple[Any, ...]]:
-        """The rows of every object of a prefix (`requests`, `downloads/…`) of ours in the lake."""
+        """The rows of every object of a prefix (`requests`, `downloads/rules=odl`) of ours in the lake."""
         with TemporaryDirectory() as name, duckdb.connect() as db:
             paths = []
             for number, body in enumerate(self.objects(prefix).values()):
@@ -181,9 +181,10 @@ class Measured:
             for entry in self._listed(prefix)
         }
 
-    def _listed(self, table: str) -> list[dict[str, Any]]:
+    def _listed(self, prefix: str) -> list[dict[str, Any]]:
+        table, _, within = prefix.partition("/")
         pages = self.cloud.client("s3").get_paginator("list_objects_v2")
-        prefix = f"{table}/tenant={self.name}/"
+        prefix = f"{table}/tenant={self.name}/{within}"
         found = pages.paginate(Bucket=self.cloud.outputs["LakeBucket"], Prefix=prefix)
         return [entry for page in found for entry in page.get("Contents", [])]
 

@@ -8,6 +8,7 @@ with function("poll_feed", environment) as poll_feed:
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import io
 import json
@@ -23,18 +24,16 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import Metrics
 
+import tallycast.aws
 from tallycast.aws import clients
 from tests.support.feeds_platform import FeedsPlatform
 from tests.support.template import ROOT, deployment
 
 _WIRING = re.compile(r"tallycast\..*\buse_cases\b")
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
-# What reads the environment when it is imported: Powertools' objects, and whatever holds them.
-_BOUND_AT_IMPORT = (
-    "tallycast.aws.observability",
-    "tallycast.aws.tasks",
-    "tallycast.aws.commands",
-)
+_OBSERVABILITY = "tallycast.aws.observability"
+# Powertools' objects read the environment when they are made.
+_MADE_ONCE = ("logger", "metrics", "tracer")
 
 
 @dataclass
@@ -99,23 +98,42 @@ class Function:
 def function(name: str, environment: Mapping[str, str]) -> Iterator[Function]:
     """A cold start of one function: nothing is left of any container before it."""
     before = dict(os.environ)
-    kept = {name: sys.modules.pop(name) for name in _BOUND_AT_IMPORT if name in sys.modules}
     os.environ.update(environment)
     forget_use_cases()
     _forget_powertools(name)
     made = Function(ModuleType("app"), Context(environment.get("AWS_LAMBDA_FUNCTION_NAME", name)))
     try:
-        with contextlib.redirect_stdout(made.output):
-            made.module = _load(name)
-        yield made
+        with contextlib.ExitStack() as stack:
+            with contextlib.redirect_stdout(made.output):  # where its logger writes from now on
+                stack.enter_context(_observed_anew())
+                made.module = _load(name)
+            yield made
     finally:
         forget_use_cases()
         _forget_powertools(name)
-        for module in _BOUND_AT_IMPORT:
-            sys.modules.pop(module, None)
-        sys.modules.update(kept)
         os.environ.clear()
         os.environ.update(before)
+
+
+@contextmanager
+def _observed_anew() -> Iterator[None]:
+    """Logger, metrics and tracer as a new container makes them, for every module that has them."""
+    old = importlib.import_module(_OBSERVABILITY)
+    del sys.modules[_OBSERVABILITY]
+    new = importlib.import_module(_OBSERVABILITY)
+    _hand_over(old, new)
+    try:
+        yield
+    finally:
+        _hand_over(new, old)
+        sys.modules[_OBSERVABILITY] = tallycast.aws.observability = old
+
+
+def _hand_over(old: ModuleType, new: ModuleType) -> None:
+    for module in [m for name, m in sys.modules.items() if name.startswith("tallycast.")]:
+        for name in _MADE_ONCE:
+            if module is not old and vars(module).get(name) is vars(old)[name]:
+                setattr(module, name, vars(new)[name])
 
 
 def _load(name: str) -> ModuleType:
@@ -130,12 +148,15 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-def environments(platform: FeedsPlatform) -> dict[str, dict[str, str]]:
+def environments(
+    platform: FeedsPlatform, parameters: Mapping[str, str] | None = None
+) -> dict[str, dict[str, str]]:
     """What the template tells each function, with the platform's real names of things."""
+    loopback = {"FetchAllowList": platform.origin.address, "FetchSeconds": "3"}
     made = deployment(
         "local",
         outputs=platform.stacks.outputs,
-        parameters={"FetchAllowList": platform.origin.address, "FetchSeconds": "3"},
+        parameters={**loopback, **(parameters or {})},
     )
     return {
         name: {

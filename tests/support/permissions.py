@@ -109,14 +109,23 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
                 [(kind, body)] = entry.items()
                 keys = _partition_keys(body)
                 yield Call(f"dynamodb:{_TRANSACTED[kind]}", _table(body["TableName"]), keys)
-        case "dynamodb", "BatchGetItem" | "BatchWriteItem":
-            for table in params["RequestItems"]:
-                yield Call(action, _table(table))
+        case "dynamodb", "BatchGetItem":
+            for table, asked in params["RequestItems"].items():
+                keys = frozenset().union(*({_partition_key(key)} for key in asked["Keys"]))
+                yield Call(action, _table(table), keys)
+        case "dynamodb", "BatchWriteItem":
+            for table, writes in params["RequestItems"].items():
+                bodies = [body for write in writes for body in write.values()]
+                yield Call(action, _table(table), frozenset().union(*map(_partition_keys, bodies)))
         case "dynamodb", _:
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
             yield Call(action, _table(params["TableName"]) + index, _partition_keys(params))
         case "s3", "ListObjectsV2":
             yield Call("s3:ListBucket", f"arn:aws:s3:::{params['Bucket']}")
+        case "s3", "DeleteObjects":
+            for entry in params["Delete"]["Objects"]:
+                name = f"arn:aws:s3:::{params['Bucket']}/{entry['Key']}"
+                yield Call("s3:DeleteObject", name)
         case "s3", _:
             yield Call(action, f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")
         case "sqs", _:
@@ -129,6 +138,9 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
         case "lambda", "Invoke":
             name = f"function:{params['FunctionName']}"
             yield Call(action, ARN.format(service="lambda", name=name))
+        case "logs", "FilterLogEvents":
+            # Log groups stand in no nested stack: their names here are the template's own.
+            yield Call(action, f"{params['logGroupName']}.Arn")
         case "states", "StartExecution":
             yield Call(action, params["stateMachineArn"])
         case _:
@@ -141,5 +153,9 @@ def _table(name: str) -> str:
 
 def _partition_keys(params: Mapping[str, Any]) -> frozenset[str]:
     key = params.get("Key") or params.get("Item") or {}
+    return frozenset({_partition_key(key)} if "pk" in key or "id" in key else ())
+
+
+def _partition_key(key: Mapping[str, Any]) -> str:
     value = key.get("pk", key.get("id"))
-    return frozenset([value["S"] if isinstance(value, dict) else value] if value else [])
+    return str(value["S"] if isinstance(value, dict) else value)

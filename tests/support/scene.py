@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -16,11 +17,14 @@ from botocore.loaders import JSONFileLoader
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tallycast.feeds.feed import Feed
+from tallycast.kernel.times import utc_now
+from tallycast.measurement.rollups import writing
 from tests.support.feeds_platform import FeedsPlatform, feeds_platform
 from tests.support.functions import Function, environments, function
 from tests.support.origin import feed, item
 from tests.support.permissions import Call, recorded_calls
 from tests.support.template import ROOT
+from tests.support.wire import dynamodb_wire
 
 EVENTS = ROOT / "events"
 TENANT = "acme"
@@ -29,8 +33,17 @@ SHOW = "show_01kaqj8x2mq1h6n8e4gks0pjtx"
 OTHER = "feed_01kaqk2b7yd4c6x8s1v0mwtq9z"
 OTHER_SHOW = "show_01kaqk2b7yq9m3r5n7a0hfgz4e"
 DUE = datetime(2026, 1, 5, 12, tzinfo=UTC)
+NOW = DUE  # to the functions of measurement it is always this moment
 HOST = "https://feeds.example.com"
-DAILY, WEEKLY = "/daily.xml", "/weekly.xml"
+INTAKE = "tallycast-intake"
+DAILY, WEEKLY, CENTRES = "/daily.xml", "/weekly.xml", "/datacenters.csv"
+EDGE_SECRET = "an-edge-secret-of-the-sample-events"
+POLLING = {"schedule_polls", "poll_feed", "publish_changes", "manage_feeds", "import_feed"}
+
+STATE_MACHINES = {
+    "manage_feeds": "IMPORT_STATE_MACHINE",
+    "manage_measurement": "COUNT_STATE_MACHINE",
+}
 
 
 # Every scene has a session of its own, and botocore would read its big models anew for each.
@@ -49,17 +62,27 @@ class Scene:
     """The platform, and what the functions run in it did to AWS."""
 
     platform: FeedsPlatform
+    wire: str
     calls: dict[str, list[Call]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.environments = environments(self.platform)
+        source = {"url": self.platform.origin.url(CENTRES), "licence": "own work"}
+        self.environments = environments(
+            self.platform,
+            {
+                "EdgeSecret": EDGE_SECRET,
+                "ReferenceSources": json.dumps({"datacenters.csv": source}),
+            },
+        )
+        self.environments["track_download"]["AWS_ENDPOINT_URL_DYNAMODB"] = self.wire
         self.platform.origin.put(DAILY, feed([item(2), item(1)], title="The Daily Example"))
         self.platform.origin.put(WEEKLY, feed([item(1)], title="Another"))
 
     def event(self, case: str) -> dict[str, Any]:
         """A sample event, with the loopback host for the one it names."""
         text = (EVENTS / f"{case}.json").read_text(encoding="utf-8")
-        return json.loads(text.replace(HOST, self.platform.origin.url("")))
+        text = text.replace(HOST, self.platform.origin.url(""))
+        return json.loads(text.replace(INTAKE, self.platform.stacks.outputs["IntakeBucket"]))
 
     def register(self) -> None:
         """Put both feeds into the registry, due when the sample tick is."""
@@ -84,7 +107,11 @@ class Scene:
     def function(self, name: str) -> Iterator[Function]:
         """A cold start of a function; its calls are noted."""
         noted = self.calls.setdefault(name, [])
-        with function(name, self.environments[name]) as made, recorded_calls(noted):
+        with (
+            function(name, self.environments[name]) as made,
+            recorded_calls(noted),
+            nullcontext() if name in POLLING else stopped_clock(),
+        ):
             yield made
 
     def run(self, case: str) -> tuple[Any, Function]:
@@ -95,16 +122,31 @@ class Scene:
 
 
 @contextmanager
+def stopped_clock() -> Iterator[None]:
+    """Whoever of ours takes the time is given `NOW`."""
+    with ExitStack() as stack:
+        for name, module in list(sys.modules.items()):
+            if name.startswith("tallycast.") and vars(module).get("utc_now") is utc_now:
+                stack.enter_context(patch.object(module, "utc_now", lambda: NOW))
+        yield
+
+
+@contextmanager
 def scene() -> Iterator[Scene]:
-    """A fresh scene, with a state machine for imports to start."""
+    """A fresh scene, with state machines for imports and counts to start."""
     remembering = patch.object(JSONFileLoader, "load_file", lambda _, path: _read_model(path))
     same_key = patch.object(rsa, "generate_private_key", _private_key)
-    with remembering, same_key, feeds_platform() as platform:
-        made = Scene(platform)
-        arn = made.environments["manage_feeds"]["IMPORT_STATE_MACHINE"]
-        boto3.client("stepfunctions").create_state_machine(
-            name=arn.rpartition(":")[2],
-            definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),
-            roleArn="arn:aws:iam::123456789012:role/import-feeds",
-        )
+    one_at_a_time = patch.object(writing, "THREADS", 1)  # moto copies its tables meanwhile
+    with ExitStack() as stack:
+        for patched in (remembering, same_key, one_at_a_time):
+            stack.enter_context(patched)
+        platform = stack.enter_context(feeds_platform())
+        made = Scene(platform, stack.enter_context(dynamodb_wire()))
+        for function_name, variable in STATE_MACHINES.items():
+            arn = made.environments[function_name][variable]
+            boto3.client("stepfunctions").create_state_machine(
+                name=arn.rpartition(":")[2],
+                definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),
+                roleArn="arn:aws:iam::123456789012:role/a-workflow",
+            )
         yield made

@@ -25,7 +25,7 @@ STACKS = {
 
 @dataclass(frozen=True)
 class Stacks:
-    """What the storage and messaging stacks put out."""
+    """What the stacks that hold something put out."""
 
     outputs: dict[str, str]
 
@@ -37,10 +37,18 @@ class Stacks:
     def memory(self):
         return boto3.resource("dynamodb").Table(self.outputs["IdempotencyTable"])
 
+    @property
+    def metrics(self):
+        return boto3.resource("dynamodb").Table(self.outputs["MetricsTable"])
+
+    @property
+    def privacy(self):
+        return boto3.resource("dynamodb").Table(self.outputs["PrivacyTable"])
+
 
 @contextmanager
 def aws_stacks() -> Iterator[Stacks]:
-    """moto with the project's own storage and messaging."""
+    """moto with the project's own storage, messaging, lake and intake."""
     environment = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

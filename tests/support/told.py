@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from tallycast.feeds.events import SOURCE
+from infra.lint.schemas import SOURCES
 from tests.support.scene import Scene
 
 
@@ -20,7 +20,7 @@ def ear(scene: Scene) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     url = sqs.create_queue(QueueName="ear")["QueueUrl"]
     arn = "arn:aws:sqs:eu-central-1:123456789012:ear"
     bus = scene.platform.stacks.outputs["EventBusName"]
-    pattern = json.dumps({"source": [SOURCE]})
+    pattern = json.dumps({"source": list(SOURCES)})
     events.put_rule(Name="ear", EventBusName=bus, EventPattern=pattern)
     events.put_targets(Rule="ear", EventBusName=bus, Targets=[{"Id": "ear", "Arn": arn}])
 

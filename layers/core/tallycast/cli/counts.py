@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tallycast.cli.tables import plain
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20
 _WIDE = 72
+_NARROW = 32
 
 
 def _table(*columns: str) -> Table:
@@ -72,8 +74,48 @@ def explained(document: Mapping[str, Any]) -> None:
 
 
 def compared(document: Mapping[str, Any]) -> None:
-    """Two counts side by side."""
-    _facts(Console(highlight=False), document)
+    """Two counts side by side: the total, and where they differ most."""
+    console = Console(highlight=False)
+    total, apart = document["total"], document["differences"]
+    within = "[green]within ±5 %[/]" if total["acceptable"] else "[red]beyond ±5 %[/]"
+    sides = [f"{document[side]['rules']}: [bold]{total[side]:,}[/]" for side in ("first", "second")]
+    console.print(f"{' · '.join(sides)} downloads, {_percent(total)}, {within}")
+    for rule, gap in total["explained_by"].items():
+        word = "more" if gap > 0 else "fewer"
+        console.print(f"  the second drops {abs(gap):,} {word} by {rule}")
+    console.print(
+        f"{document['equal']} episodes and days are equal, {len(apart)} differ, "
+        f"{document['beyond']} of them beyond ±5 %",
+        style="dim",
+    )
+    if not apart:
+        return
+    table = _table("episode", "day", "first", "second", "difference", "explained by")
+    table.columns[0].min_width = _NARROW // 2
+    table.columns[-1].no_wrap = False
+    for each in apart[:_MOST_ROWS]:
+        why = [f"{rule} {gap:+,}" for rule, gap in each["explained_by"].items()]
+        table.add_row(
+            _end_of(each["episode_id"]),
+            each["day"],
+            f"{each['first']:,}",
+            f"{each['second']:,}",
+            _percent(each),
+            ", ".join(why[:2]),
+        )
+    console.print()
+    console.print(table)
+    if len(apart) > _MOST_ROWS:
+        console.print(f"… and {len(apart) - _MOST_ROWS} more (--json shows all)")
+
+
+def _end_of(episode: str) -> Text:
+    """What tells episodes apart stands at the end of an address."""
+    return plain(episode if len(episode) <= _NARROW else f"…{episode[1 - _NARROW :]}", _NARROW)
+
+
+def _percent(difference: Mapping[str, Any]) -> str:
+    return "new" if difference["share"] is None else f"{difference['share']:+.2%}"
 
 
 def _facts(console: Console, document: Mapping[str, Any], indent: int = 0) -> None:

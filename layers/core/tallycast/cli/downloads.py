@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tallycast.cli import counts
-from tallycast.cli.documents import print_json, read_json
+from tallycast.cli.documents import BadDocumentError, print_json, read_json
 from tallycast.cli.options import as_json
 
 if TYPE_CHECKING:
@@ -82,14 +82,9 @@ def count(
     json_wanted: bool,
 ) -> None:
     """Count the downloads in LOGS: CloudFront, nginx, Apache, JSON lines, CSV, Parquet; gz, zst."""
-    from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
-
     of = _rules(rules, window)
     with _filed(logs, source, reference, episodes, timezone) as read:
-        document = counted(read.connection, of, read.reference.agents).document()
-        document["timezone"] = timezone
-        document["reference"] = dict(read.reference.versions)
-        document["quarantined"] = read.quarantined
+        document = _count(read, of, timezone)
     if json_wanted:
         print_json(document)
     else:
@@ -138,16 +133,64 @@ def explain(
 @downloads.command()
 @click.argument("a", type=_FILE)
 @click.argument("b", type=_FILE)
+@click.option("--rules-b", metavar="NAME|FILE", help="Rules for B, when they are others.")
+@counting_options
 @as_json
-def compare(a: Path, b: Path, json_wanted: bool) -> None:
-    """Compare two counts (A and B, as `count --json` writes them), and say what explains them."""
-    from tallycast.measurement.discrepancy import compare as compared  # noqa: PLC0415
+def compare(
+    a: Path,
+    b: Path,
+    rules_b: str | None,
+    rules: str,
+    window: str | None,
+    timezone: str,
+    reference: Path | None,
+    episodes: Path | None,
+    source: Path | None,
+    json_wanted: bool,
+) -> None:
+    """Compare two counts by episode and day, with the rules that explain the difference.
 
-    document = compared(read_json(a), read_json(b))
+    A and B are logs, or what `count --json` wrote.
+    """
+    from tallycast.measurement.discrepancy import compare as compared  # noqa: PLC0415 - DuckDB
+
+    def document(path: Path, under: str) -> dict[str, Any]:
+        if (before := _counted_before(path)) is not None:
+            return before
+        of = _rules(under, window)
+        with _filed((path,), source, reference, episodes, timezone) as read:
+            return _count(read, of, timezone)
+
+    found = compared(document(a, rules), document(b, rules_b or rules))
     if json_wanted:
-        print_json(document)
+        print_json(found)
     else:
-        counts.compared(document)
+        counts.compared(found)
+
+
+def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
+    """The document of a count, with everything that it was made from."""
+    from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
+
+    done = counted(read.connection, rules, read.reference.agents)
+    return {
+        **done.document(),
+        "timezone": timezone,
+        "reference": dict(read.reference.versions),
+        "quarantined": read.quarantined,
+    }
+
+
+def _counted_before(path: Path) -> dict[str, Any] | None:
+    """What `count --json` wrote, if that is what the file holds."""
+    with path.open("rb") as file:
+        if file.read(1) != b"{":
+            return None
+    try:
+        document = read_json(path)
+    except BadDocumentError:
+        return None  # JSON lines begin so, too
+    return document if "by_day_and_episode" in document else None
 
 
 def _rules(name: str, window: str | None) -> RuleSet:

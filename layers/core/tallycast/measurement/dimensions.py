@@ -108,8 +108,7 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             (dense_rank() OVER (ORDER BY episode{", media_key" if by_file else ""}) - 1)::INTEGER AS e,
             min(show_name) OVER same AS show_name, min(zone) OVER same AS zone,
             min(released) OVER same AS released,
-            CASE WHEN minute >= 16 AND NOT segmented AND count(*) OVER same = 1
-                THEN CEIL(log2(minute / 16))::BIGINT END AS cell_bits
+            LEAST(minute, length) AS needed, count(*) OVER same > 1 AS several
         FROM joined WINDOW same AS (PARTITION BY episode{", media_key" if by_file else ""})"""  # noqa: S608 - our own names
     )
 
@@ -152,8 +151,7 @@ def _zones(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE count_episodes AS
-        SELECT e, episode, show_name, z, zone, day_until, min(released) AS released,
-            max((minute + (1 << cell_bits) - 1) >> cell_bits) AS cells_needed
+        SELECT e, episode, show_name, z, zone, day_until, min(released) AS released
         FROM count_media GROUP BY ALL"""
     )
     if plan.day is None:

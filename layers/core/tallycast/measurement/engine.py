@@ -8,7 +8,7 @@ arrive; a recount gives the same bytes; counts of all shards add up to the count
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tallycast.kernel.errors import PermanentError
@@ -133,6 +133,7 @@ def count(
         )
     with _unordered(connection):
         dimensions.build(connection, plan, classifier)
+        plan = _refined(connection, plan)
         if plan.has_spans:
             dimensions.odd_ranges(connection, plan)
         groups.group(connection, plan)
@@ -190,15 +191,39 @@ def _facts(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, Any]
     """What the requests need, so that no column is read or kept for nothing."""
     row = connection.execute(
         f"""SELECT count(request_id) > 0, COALESCE(bool_or(more_ranges <> ''), FALSE),
-            COALESCE(bool_or(part <> ''), FALSE) FROM {source}"""  # noqa: S608 - our own names
+            COALESCE(bool_or(total_bytes > 0), FALSE), COALESCE(bool_or(part <> ''), FALSE)
+        FROM {source}"""  # noqa: S608 - our own names
     ).fetchone()
-    has_ids, has_spans, has_parts = row or (False, False, False)
-    keys = connection.execute(
-        f"SELECT DISTINCT ip_key FROM {source} WHERE ip_key IS NOT NULL ORDER BY ip_key"  # noqa: S608 - our own names
-    ).fetchall()
+    has_ids, has_spans, has_totals, has_parts = row or (False,) * 4
+
+    def distinct(column: str) -> list[Any]:
+        rows = connection.execute(
+            f"SELECT DISTINCT {column} FROM {source} WHERE {column} IS NOT NULL ORDER BY {column}"  # noqa: S608 - our own names
+        ).fetchall()
+        return [value for (value,) in rows]
+
     return {
         "has_ids": has_ids,
         "has_spans": has_spans,
+        "has_totals": has_totals,
         "has_slots": has_parts,
-        "keys": tuple(key for (key,) in keys),
+        "keys": tuple(distinct("ip_key")),
+        "sources": tuple(distinct("source")),
+        "unmet": frozenset({"data_centre", "vpn"} - set(distinct("network"))),
     }
+
+
+def _refined(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Plan:
+    """The plan, now that files and referrers are known."""
+    row = connection.execute("SELECT COALESCE(bool_or(several), FALSE) FROM count_media").fetchone()
+    unmet = set(plan.unmet)
+    if "bad_referrer" in plan.conditions:
+        bad = connection.execute(
+            f"""SELECT count(*) FROM (SELECT DISTINCT referrer FROM {plan.source})
+            WHERE {plan.conditions["bad_referrer"]}"""  # noqa: S608 - our own names
+        ).fetchone()
+        if not (bad and bad[0]):
+            unmet.add("bad_referrer")
+    return replace(
+        plan, has_slots=plan.has_slots or bool(row and row[0]), unmet=frozenset(unmet)
+    )

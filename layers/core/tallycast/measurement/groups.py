@@ -51,8 +51,6 @@ def sums(plan: Plan, within: str | None = None) -> str:
     """
     credited = f" FILTER ({within})" if within else ""
     found = [f"sum(w){credited} AS s"]
-    if plan.measured:
-        found.append(f"bit_or(cells){credited} AS cells")
     if plan.windowed:
         found += ["min(time) AS t_first", "max(time) AS t_last"]
     if plan.carried:

@@ -41,8 +41,11 @@ class Plan:
         carried: whether `source` holds requests of windows that were open before the run.
         detail: whether single downloads and verdicts are wanted, or only sums.
         keys: the names of the IP keys that occur, sorted.
-        has_ids, has_spans, has_slots: whether any request has a name of its own; a range with
-            several parts; a file that shares its episode with others, or is a stream's segment.
+        sources: which sources occur, sorted.
+        has_ids, has_spans, has_totals, has_slots: whether any request has a name of its own; a
+            range with several parts; the size of the whole file; a file that shares its episode
+            with others, or is a stream's segment.
+        unmet: rules on rows that no request meets.
     """
 
     rules: RuleSet
@@ -54,9 +57,12 @@ class Plan:
     carried: bool = False
     detail: bool = True
     keys: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     has_ids: bool = True
     has_spans: bool = True
+    has_totals: bool = True
     has_slots: bool = True
+    unmet: frozenset[str] = frozenset()
 
     @property
     def windowed(self) -> bool:
@@ -105,10 +111,17 @@ class Plan:
 
     @property
     def conditions(self) -> dict[str, str]:
-        """The SQL conditions of the rules on rows, in the order of the rule set."""
+        """The SQL conditions of the rules on rows, in the order of the rule set.
+
+        Without those that no request meets.
+        """
         known = {
             **eligibility.CONDITIONS,
             **filters.CONDITIONS,
             "bad_referrer": filters.bad_referrer_sql(self.rules.bad_referrers),
         }
-        return {name: known[name] for name in self.rules.request_rules if name in known}
+        return {
+            name: known[name]
+            for name in self.rules.request_rules
+            if name in known and name not in self.unmet
+        }

@@ -17,8 +17,6 @@ from tallycast.measurement.plan import LOW_BITS
 if TYPE_CHECKING:
     from tallycast.measurement.plan import Plan
 
-# Whether bytes cannot be seen at all: a redirect, or a log that tells neither status nor bytes.
-BLIND = "(source <> 'log' OR (status IS NULL AND bytes_sent IS NULL))"
 # A whole answer of a file whose size nobody knows: taken for the whole file when it began.
 _UNSIZED = """NOT segmented AND (whole OR (range_start = 0 AND range_end IS NULL))
     AND COALESCE(bytes_sent, 1) > 0"""
@@ -37,14 +35,29 @@ def _enough(plan: Plan) -> str:
     }[plan.rules.threshold]
 
 
-# A coarse map of the bytes: the file in cells of 2^cell_bits bytes (8 to 16 of them hold what is
-# needed), one bit for each cell a request covers wholly. Cells share 32 bits, in two halves that
-# are folded later. Enough bits prove the minute without looking at ranges again; they prove
-# nothing where one episode has several files, or where the size decides what is needed.
-_FIRST_CELL = "((a + (1 << cell_bits) - 1) >> cell_bits)"
-_CELL_MAP = f"""CASE WHEN ok OR t <> minute OR c = 0 OR a < 0 OR cell_bits IS NULL THEN 0::UBIGINT
-    ELSE ((1::UBIGINT << LEAST(32, GREATEST(0, ((a + c) >> cell_bits) - {_FIRST_CELL}))::UBIGINT)
-        - 1) << ({_FIRST_CELL} & 31)::UBIGINT END"""
+# Conditions and columns that the requests at hand do not need are left out: most logs tell no
+# total size, hold no streams and come from one source, and then half the work falls away.
+def _size(plan: Plan) -> str:
+    """The size of the whole file."""
+    return ranges.SIZE if plan.has_totals or plan.has_slots else "length"
+
+
+def _needed(plan: Plan) -> str:
+    """What a download needs of the file."""
+    return threshold.NEEDED if plan.has_totals or plan.has_slots else "needed"
+
+
+def _blind(plan: Plan) -> str:
+    """Whether bytes cannot be seen: a redirect, or a log that tells neither status nor bytes."""
+    silent = "(status IS NULL AND bytes_sent IS NULL)"
+    return silent if plan.sources == ("log",) else f"(source <> 'log' OR {silent})"
+
+
+def _low(plan: Plan) -> str:
+    """Episode and source in the low bits of `item`."""
+    if plan.sources == ("log",):
+        return "2 * e"
+    return "(2 * e + CASE WHEN source = 'log' THEN 0 ELSE 1 END)"
 
 
 def columns(plan: Plan) -> dict[str, str]:
@@ -63,7 +76,6 @@ def columns(plan: Plan) -> dict[str, str]:
             # Enough by itself; else the share of what is needed.
             "w": f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
                 ELSE c / t END::FLOAT""",
-            "cells": _CELL_MAP,
         }
     else:
         found["w"] = f"CASE WHEN ok THEN {ENOUGH} ELSE 0 END::FLOAT"
@@ -164,7 +176,7 @@ def rows_sql(plan: Plan, *, extra: tuple[str, ...] = (), where: str = "TRUE") ->
         ["faults"]
         + [f"CASE WHEN {test} THEN {plan.bits[name]} ELSE 0 END" for name, test in plan.conditions.items()]
     )
-    joined = f"""SELECT *, {ranges.SIZE} AS size, {_day(plan)} AS day, {BLIND} AS blind,
+    joined = f"""SELECT *, {_size(plan)} AS size, {_day(plan)} AS day, {_blind(plan)} AS blind,
             {ranges.WHOLE} AS whole
         FROM {plan.source} {joins} WHERE {" AND ".join(f"({test})" for test in conditions)}"""  # noqa: S608 - our own names
     first, credit = ranges.FIRST, ranges.CREDIT
@@ -179,13 +191,13 @@ def rows_sql(plan: Plan, *, extra: tuple[str, ...] = (), where: str = "TRUE") ->
         credit = f"CASE WHEN spans IS NOT NULL THEN spans_credit ELSE {credit} END"
     else:
         joined = joined.replace("SELECT *", "SELECT *, NULL::BIGINT AS spans_largest", 1)
-    judged = f"""SELECT *, {first} AS a, {credit} AS c, {threshold.NEEDED} AS t,
+    judged = f"""SELECT *, {first} AS a, {credit} AS c, {_needed(plan)} AS t,
         ({bits}) AS mask FROM ({joined})"""  # noqa: S608 - our own names
     kept = ", ".join(
         [*(f"{test} AS {name}" for name, test in columns(plan).items()), *extra]
     )
     return f"""SELECT CASE WHEN mask = 0 THEN hash({who}{", COALESCE(referrer, '')" if referrer else ""}) END AS ip,
         ((CASE WHEN mask = 0 THEN u ELSE mask END)::BIGINT << {LOW_BITS})
-            | (2 * e + CASE WHEN source = 'log' THEN 0 ELSE 1 END) AS item,
+            | {_low(plan)} AS item,
         {kept}
         FROM (SELECT *, {_enough(plan)} AS ok FROM ({judged}))"""  # noqa: S608 - our own names

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tallycast.measurement.groups import number, sums
-from tallycast.measurement.plan import LOW_MASK
 from tallycast.measurement.rows import ENOUGH
 
 if TYPE_CHECKING:
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 _DAY = "INTERVAL 24 HOUR"
 # Sums of shares are floating: between these, ranges decide.
 _SURE, _CLOSE = ENOUGH, 0.999
-_FOLDED = "bit_count((cells | (cells >> 32)) & 4294967295::UBIGINT)"
-_NEEDED = f"""JOIN (SELECT e, cells_needed FROM count_episodes)
-    ON (item & {LOW_MASK}) >> 1 = e"""
-
-
 def unit_keys(plan: Plan) -> str:
     """What names a window."""
     if plan.windowed:
@@ -54,10 +48,8 @@ def find(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     keys = unit_keys(plan)
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW count_units AS
-        SELECT spells.*, together,
-            s >= {_SURE} OR COALESCE({_FOLDED} >= cells_needed, FALSE)
-                OR COALESCE(proved, FALSE) AS valid
-        FROM count_spells AS spells {_NEEDED} LEFT JOIN count_covered USING ({keys})"""  # noqa: S608 - our own names
+        SELECT spells.*, together, s >= {_SURE} OR COALESCE(proved, FALSE) AS valid
+        FROM count_spells AS spells LEFT JOIN count_covered USING ({keys})"""  # noqa: S608 - our own names
     )
 
 
@@ -175,8 +167,7 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_covered AS
         WITH undecided AS (
-            SELECT DISTINCT {keys} FROM count_spells {_NEEDED}
-            WHERE s < {_SURE} AND s >= {_CLOSE} AND NOT COALESCE({_FOLDED} >= cells_needed, FALSE)),
+            SELECT DISTINCT {keys} FROM count_spells WHERE s < {_SURE} AND s >= {_CLOSE}),
         open_rows AS (
             SELECT r.* FROM {unit_rows(plan)} AS r SEMI JOIN undecided USING ({keys})
             WHERE c > 0 {within}),
