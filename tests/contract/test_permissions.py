@@ -2,12 +2,14 @@
 
 import pytest
 
+from infra.lint.expansion import REGION
 from tallycast.feeds.feed import Feed
+from tests.contract import exercises_of_measurement
 from tests.support.functions import FUNCTIONS
 from tests.support.origin import feed, item
 from tests.support.permissions import Call, Grant, grants_of
 from tests.support.scene import DAILY, DUE, FEED, OTHER, TENANT, WEEKLY, cases, scene
-from tests.support.template import deployment
+from tests.support.template import ACCOUNT, deployment
 
 NEEDED_WITHOUT_A_CALL = {
     "TellMissingFromForbidden": "S3 says NoSuchKey only to who may list, and AccessDenied to others",
@@ -19,10 +21,6 @@ MANAGED = {
     "AWSXrayWriteOnlyAccess": "X-Ray has no resources that a policy could name",
     "AWSLambdaSQSQueueExecutionRole": "SAM attaches it to who is fed by a queue",
     "AWSLambdaDynamoDBExecutionRole": "SAM attaches it to who is fed by a stream",
-}
-FED_BY = {
-    "AWSLambdaSQSQueueExecutionRole": "PollFeedPolls",
-    "AWSLambdaDynamoDBExecutionRole": "PublishChangesChanges",
 }
 # Delivery of a state machine's log is configured, not named: IAM knows no resource for it.
 ANY_RESOURCE = "logs:"
@@ -110,7 +108,7 @@ def import_feed(stage):
 EXERCISES = {
     each.__name__: each
     for each in (schedule_polls, poll_feed, publish_changes, manage_feeds, import_feed)
-}
+} | exercises_of_measurement.EXERCISES
 
 
 def recorded(name: str) -> tuple[list[Call], list[Grant]]:
@@ -122,11 +120,23 @@ def recorded(name: str) -> tuple[list[Call], list[Grant]]:
         return stage.calls[name], grants_of(role.properties)
 
 
+def is_for_the_platform(grant: Grant, calls: list[Call]) -> bool:
+    """Whether a grant on a table serves the platform's own items alone, so that it could say so."""
+    keys = {key for call in calls if grant.allows(call) for key in call.keys}
+    on_a_table = ":table/" in grant.resource and "/index/" not in grant.resource
+    return on_a_table and bool(keys) and all(key.startswith("SYSTEM#") for key in keys)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_role_allows_what_its_function_does_and_nothing_more(name):
     calls, grants = recorded(name)
     denied = {call for call in calls if not any(grant.allows(call) for grant in grants)}
     assert denied == set()
+    assert {
+        grant
+        for grant in grants
+        if grant.leading_keys is None and is_for_the_platform(grant, calls)
+    } == set()
     unused = {grant for grant in grants if not any(grant.allows(call) for call in calls)}
     assert {grant for grant in unused if grant.sid not in NEEDED_WITHOUT_A_CALL} == set()
 
@@ -141,21 +151,103 @@ def test_no_role_allows_every_action_or_every_resource():
 
 def test_aws_own_policies_are_attached_only_where_something_needs_them():
     made = deployment()
+    fed_by: dict[str, set[str]] = {"AWSLambdaSQSQueueExecutionRole": set()}
+    fed_by["AWSLambdaDynamoDBExecutionRole"] = set()
+    for mapping in made.of_type("AWS::Lambda::EventSourceMapping"):
+        stream = "StartingPosition" in mapping.properties
+        policy = f"AWSLambda{'DynamoDB' if stream else 'SQSQueue'}ExecutionRole"
+        fed_by[policy].add(made.role_of(made[mapping.properties["FunctionName"]]).id)
+    assert all(fed_by.values())
     for role in made.of_type("AWS::IAM::Role"):
         attached = {arn.rpartition("/")[2] for arn in role.properties.get("ManagedPolicyArns", [])}
         assert attached <= set(MANAGED), role.id
-        for policy, mapping in FED_BY.items():
-            fed = made.role_of(made[made[mapping].properties["FunctionName"]])
-            assert (policy in attached) == (role.id == fed.id)
+        for policy, roles in fed_by.items():
+            assert (policy in attached) == (role.id in roles), role.id
+
+
+# The one function that each workflow is made of, and where its lists and results lie.
+WORKFLOWS = {
+    "ImportFeeds": ("ImportFeed.Arn", "Storage/Feeds.Arn/imports/*"),
+    "CountDays": ("CountDownloads.Arn", "Lake/Lake.Arn/plans/*"),
+}
 
 
 def test_a_workflow_may_start_only_what_it_is_made_of():
     made = deployment()
-    [machine] = made.of_type("AWS::StepFunctions::StateMachine")
-    role = made[machine.properties["RoleArn"]]
-    named = {grant.action: grant.resource for grant in grants_of(role.properties)}
-    own = machine.properties["StateMachineName"]
-    assert named["lambda:InvokeFunction"] == "ImportFeed.Arn"
-    assert named["states:StartExecution"].endswith(f":stateMachine:{own}")
-    assert named["states:DescribeExecution"].startswith("arn:aws:states:")
-    assert named["s3:GetObject"] == "Storage/Feeds.Arn/imports/*"
+    machines = {m.name: m for m in made.of_type("AWS::StepFunctions::StateMachine")}
+    assert set(machines) == set(WORKFLOWS)
+    for name, machine in machines.items():
+        task, folder = WORKFLOWS[name]
+        own = machine.properties["StateMachineName"]
+        machine_arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{own}"
+        executions = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{own}*"
+        granted = grants_of(made[machine.properties["RoleArn"]].properties)
+        assert {(grant.action, grant.resource) for grant in granted if grant.resource != "*"} == {
+            ("lambda:InvokeFunction", task),
+            ("s3:GetObject", folder),
+            ("s3:PutObject", folder),
+            ("s3:ListMultipartUploadParts", folder),
+            ("s3:AbortMultipartUpload", folder),
+            ("states:StartExecution", machine_arn),
+            ("states:DescribeExecution", executions),
+            ("states:StopExecution", executions),
+        }
+        assert all(g.action.startswith(ANY_RESOURCE) for g in granted if g.resource == "*")
+
+
+# What carries hits does nothing but carry them.
+CARRIERS = {
+    "Tracking/HitsRole": (
+        "firehose.amazonaws.com",
+        {
+            ("s3:PutObject", "Intake/Intake.Arn/hits/*"),
+            ("s3:AbortMultipartUpload", "Intake/Intake.Arn/hits/*"),
+            ("s3:PutObject", "Intake/Intake.Arn/undelivered/hits/*"),
+            ("s3:AbortMultipartUpload", "Intake/Intake.Arn/undelivered/hits/*"),
+            ("s3:GetBucketLocation", "Intake/Intake.Arn"),
+            ("s3:ListBucket", "Intake/Intake.Arn"),
+            ("s3:ListBucketMultipartUploads", "Intake/Intake.Arn"),
+        },
+    ),
+    "Tracking/SubscriptionRole": (
+        "logs.amazonaws.com",
+        {
+            ("firehose:PutRecord", "Tracking/Hits.Arn"),
+            ("firehose:PutRecordBatch", "Tracking/Hits.Arn"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+def test_what_carries_hits_may_only_carry_them(name):
+    """Neither Firehose nor CloudWatch Logs runs here: their roles are held to what AWS documents."""
+    service, wanted = CARRIERS[name]
+    role = deployment()[name].properties
+    assert {(grant.action, grant.resource) for grant in grants_of(role)} == wanted
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Action"], trust["Principal"]) == ("sts:AssumeRole", {"Service": service})
+    assert trust["Condition"]  # else the service could be sent by another account
+
+
+def test_a_schedule_may_only_call_its_function():
+    made = deployment()
+    for schedule in made.of_type("AWS::Scheduler::Schedule"):
+        target = schedule.properties["Target"]
+        granted = grants_of(made[target["RoleArn"]].properties)
+        assert {(grant.action, grant.resource) for grant in granted} == {
+            ("lambda:InvokeFunction", target["Arn"]),
+            ("sqs:SendMessage", target["DeadLetterConfig"]["Arn"]),
+        }, schedule.id
+
+
+def test_every_role_is_somebodys_whose_doings_are_known():
+    made = deployment()
+    known = {made.role_of(function).id for function in made.functions.values()}
+    known |= {
+        made[m.properties["RoleArn"]].id for m in made.of_type("AWS::StepFunctions::StateMachine")
+    }
+    known |= {
+        made[s.properties["Target"]["RoleArn"]].id for s in made.of_type("AWS::Scheduler::Schedule")
+    }
+    assert {role.id for role in made.of_type("AWS::IAM::Role")} == known | set(CARRIERS)

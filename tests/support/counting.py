@@ -71,7 +71,8 @@ def a_part(start: int, end: int | None, time: datetime = MONDAY, **overrides: An
     """A row of REQUESTS that got a range, and all of it."""
     sent = None if end is None or start < 0 else end - start + 1
     return a_request(
-        time, **({"status": 206, "range_start": start, "range_end": end, "bytes_sent": sent} | overrides)
+        time,
+        **({"status": 206, "range_start": start, "range_end": end, "bytes_sent": sent} | overrides),
     )
 
 
@@ -119,7 +120,9 @@ class TinyClassifier:
         return ("app", "App", "Phone", "mobile", False, False)
 
 
-def a_table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], rows: list[Row]) -> None:
+def a_table(
+    con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], rows: list[Row]
+) -> None:
     """Create or replace a table from rows."""
     picks = ", ".join(
         f'unnest(${place}::{kind}[]) AS "{column}"'
@@ -141,12 +144,16 @@ def a_count(
     return count(con, rules, TinyClassifier(), **how)
 
 
-def downloads_of(rules: RuleSet, rows: list[Row], episodes: list[Row] | None = None, **how: Any) -> int:
+def downloads_of(
+    rules: RuleSet, rows: list[Row], episodes: list[Row] | None = None, **how: Any
+) -> int:
     """How many downloads the rows are."""
     return a_count(rules, in_lines(rows), episodes, **how).document()["downloads"]
 
 
-def verdicts_of(rules: RuleSet, rows: list[Row], episodes: list[Row] | None = None, **how: Any) -> list[str]:
+def verdicts_of(
+    rules: RuleSet, rows: list[Row], episodes: list[Row] | None = None, **how: Any
+) -> list[str]:
     """The verdict of each row, in order."""
     rows = in_lines(rows)
     found = {
@@ -187,7 +194,9 @@ def naive_count(rules: RuleSet, rows: list[Row], episodes: list[Row]) -> NaiveCo
         zone = ZoneInfo(episode["zone"] if episode and rules.zone == "show" else "UTC")
         place = row["file_id"], row["line"]
         result.days[place] = row["time"].replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).date()
-        result.episodes[place] = episode["episode_id"] if episode else derived_id("media", row["media"])
+        result.episodes[place] = (
+            episode["episode_id"] if episode else derived_id("media", row["media"])
+        )
         rule = next((name for name in rules.request_rules if _breaks(name, row, rules)), None)
         if rule:
             result.verdicts[place] = rule
@@ -239,7 +248,9 @@ def _breaks(name: str, row: Row, rules: RuleSet) -> bool:
             sizes = [-start if start < 0 else (9e9 if end is None else end - start + 1)]
             if not more and sizes[0] < 1:
                 return False
-            sizes += [int(b) if not a else (9e9 if not b else int(b) - int(a) + 1) for a, b in pieces]
+            sizes += [
+                int(b) if not a else (9e9 if not b else int(b) - int(a) + 1) for a, b in pieces
+            ]
             return all(size <= 2 for size in sizes)
         case "apple_watch":
             return (agent.startswith("atc/") and "watchOS" in agent) or told[5]
@@ -248,11 +259,15 @@ def _breaks(name: str, row: Row, rules: RuleSet) -> bool:
         case "blank_agent":
             return agent.strip() in ("", "-")
         case "malformed_agent":
-            return agent.strip() not in ("", "-") and ("\x00" in agent or not re.search("[A-Za-z]", agent))
+            return agent.strip() not in ("", "-") and (
+                "\x00" in agent or not re.search("[A-Za-z]", agent)
+            )
         case "data_centre" | "vpn":
             return row["network"] == name
         case "bad_referrer":
-            return bool(row["referrer"]) and (" " in row["referrer"] or "spam.example" in row["referrer"])
+            return bool(row["referrer"]) and (
+                " " in row["referrer"] or "spam.example" in row["referrer"]
+            )
     raise AssertionError(name)
 
 
@@ -304,7 +319,10 @@ def _windows(group: list[Row], rules: RuleSet, result: NaiveCount) -> list[list[
         if windows:
             first, last = windows[-1][0], windows[-1][-1]
             if rules.window == "calendar":
-                same = result.days[row["file_id"], row["line"]] == result.days[first["file_id"], first["line"]]
+                same = (
+                    result.days[row["file_id"], row["line"]]
+                    == result.days[first["file_id"], first["line"]]
+                )
             else:
                 since = first if rules.window == "rolling" else last
                 same = row["time"] - since["time"] < H24
@@ -319,7 +337,10 @@ def _judge(window: list[Row], rules: RuleSet, known: dict[str, Row], result: Nai
     valid = {
         "one_minute": lambda: _holds_a_minute(window, rules, known),
         "any_bytes": lambda: any(
-            r["range_start"] is None or r["range_end"] is None or r["more_ranges"] or r["range_end"] != r["range_start"]
+            r["range_start"] is None
+            or r["range_end"] is None
+            or r["more_ranges"]
+            or r["range_end"] != r["range_start"]
             for r in window
         ),
         "none": lambda: True,
@@ -333,7 +354,8 @@ def _judge(window: list[Row], rules: RuleSet, known: dict[str, Row], result: Nai
     winner = places[0]
     if rules.keeps_probe:
         probes = {
-            place for place, row in zip(places, window, strict=True)
+            place
+            for place, row in zip(places, window, strict=True)
             if (row["range_start"], row["range_end"]) == (0, 1)
         }
         larger = [place for place in places if place not in probes]
@@ -384,7 +406,9 @@ def _is_stream(row: Row) -> bool:
 
 def _bytes(row: Row, size: int | None) -> set[int]:
     start, end = row["range_start"], row["range_end"]
-    whole = start is None or row["status"] == 200 or (start >= 0 and end is not None and end < start)
+    whole = (
+        start is None or row["status"] == 200 or (start >= 0 and end is not None and end < start)
+    )
     asked = [(0, None)] if whole else [(start, end)]
     if not whole:
         for piece in (row["more_ranges"] or "").split(","):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,6 +118,9 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
             for table, writes in params["RequestItems"].items():
                 bodies = [body for write in writes for body in write.values()]
                 yield Call(action, _table(table), frozenset().union(*map(_partition_keys, bodies)))
+        case "dynamodb", "Query":
+            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+            yield Call(action, _table(params["TableName"]) + index, _queried(params))
         case "dynamodb", _:
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
             yield Call(action, _table(params["TableName"]) + index, _partition_keys(params))
@@ -139,8 +143,10 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
             name = f"function:{params['FunctionName']}"
             yield Call(action, ARN.format(service="lambda", name=name))
         case "logs", "FilterLogEvents":
-            # Log groups stand in no nested stack: their names here are the template's own.
-            yield Call(action, f"{params['logGroupName']}.Arn")
+            # AWS asks with `:*` behind the group's name, the local cloud without.
+            group = ARN.format(service="logs", name=f"log-group:{params['logGroupName']}")
+            yield Call(action, group)
+            yield Call(action, f"{group}:*")
         case "states", "StartExecution":
             yield Call(action, params["stateMachineArn"])
         case _:
@@ -154,6 +160,13 @@ def _table(name: str) -> str:
 def _partition_keys(params: Mapping[str, Any]) -> frozenset[str]:
     key = params.get("Key") or params.get("Item") or {}
     return frozenset({_partition_key(key)} if "pk" in key or "id" in key else ())
+
+
+def _queried(params: Mapping[str, Any]) -> frozenset[str]:
+    """The partition that a query reads: the one attribute it compares with `=`."""
+    [value] = re.findall(r"#\w+ = (:\w+)", params["KeyConditionExpression"])
+    found = params["ExpressionAttributeValues"][value]
+    return frozenset({str(found["S"] if isinstance(found, dict) else found)})
 
 
 def _partition_key(key: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from tests.support.feeds_platform import FeedsPlatform, feeds_platform
 from tests.support.functions import Function, environments, function
 from tests.support.origin import feed, item
 from tests.support.permissions import Call, recorded_calls
-from tests.support.template import ROOT
+from tests.support.template import ROOT, deployment
 from tests.support.wire import dynamodb_wire
 
 EVENTS = ROOT / "events"
@@ -50,6 +50,12 @@ STATE_MACHINES = {
 _read_model = cache(JSONFileLoader().load_file)
 # moto makes a real RSA key for a table's encryption, and nobody ever uses it.
 _private_key = cache(rsa.generate_private_key)
+
+
+@cache
+def _time_outs() -> dict[str, float]:
+    functions = deployment("local").functions
+    return {name: float(made.properties["Timeout"]) for name, made in functions.items()}
 
 
 def cases() -> list[str]:
@@ -112,6 +118,7 @@ class Scene:
             recorded_calls(noted),
             nullcontext() if name in POLLING else stopped_clock(),
         ):
+            made.context.seconds_left = _time_outs()[name]
             yield made
 
     def run(self, case: str) -> tuple[Any, Function]:

@@ -19,9 +19,11 @@ import json
 import re
 import threading
 import uuid
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from ministack.core.iam_evaluator import pin_request_origin
 from ministack.core.responses import _request_account_id, _request_region
 from ministack.services import cloudwatch_logs, firehose
 
@@ -161,22 +163,27 @@ def targets(group_name: str) -> list[tuple[Target, str]]:
 
 def delivered(target: Target, record: bytes) -> bool:
     """Put a record into a stream of MiniStack's; whether it was taken."""
-    account = _request_account_id.set(target.account)
-    region = _request_region.set(target.region)
-    try:
-        status, _, _ = firehose._put_record(
-            {
-                "DeliveryStreamName": target.stream,
-                "Record": {"Data": base64.b64encode(record).decode()},
-            }
-        )
-        # MiniStack keeps every record of a stream for ever, and saves them with its state.
-        stream = firehose._streams.get(target.stream) or {"destinations": []}
-        for destination in stream["destinations"]:
-            destination["records"].clear()
-    finally:
-        _request_account_id.reset(account)
-        _request_region.reset(region)
+    return copy_context().run(_deliver, target, record)
+
+
+def _deliver(target: Target, record: bytes) -> bool:
+    """As `delivered`, in a context of its own: a timer's thread has none, a request's is not ours.
+
+    Without an origin, what the object's arrival sets off would not count as a call over TLS.
+    """
+    _request_account_id.set(target.account)
+    _request_region.set(target.region)
+    pin_request_origin("127.0.0.1", True)  # noqa: FBT003 - MiniStack's signature
+    status, _, _ = firehose._put_record(
+        {
+            "DeliveryStreamName": target.stream,
+            "Record": {"Data": base64.b64encode(record).decode()},
+        }
+    )
+    # MiniStack keeps every record of a stream for ever, and saves them with its state.
+    stream = firehose._streams.get(target.stream) or {"destinations": []}
+    for destination in stream["destinations"]:
+        destination["records"].clear()
     return int(status) < 400  # noqa: PLR2004 - as HTTP has it
 
 

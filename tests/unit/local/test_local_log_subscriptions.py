@@ -7,6 +7,8 @@ import json
 import threading
 
 import pytest
+from ministack.core.iam_evaluator import _request_origin
+from ministack.core.responses import _request_account_id
 from ministack.services import cloudwatch_logs, firehose
 
 from infra.local.bridge import log_subscriptions
@@ -154,6 +156,20 @@ def test_a_stream_takes_a_record_and_does_not_keep_it(emulated):
         assert destination["records"] == []
     nowhere = Target("000000000000", firehose.get_region(), "none", GROUP, "to-none")
     assert log_subscriptions.delivered(nowhere, b"record") is False
+
+
+def test_a_delivery_counts_as_a_call_over_tls_and_leaves_the_caller_as_it_was(emulated, monkeypatch):
+    seen = []
+
+    def put(_request):
+        seen.append((_request_origin.get(), _request_account_id.get()))
+        return 200, {}, b""
+
+    monkeypatch.setattr(firehose, "_put_record", put)
+    before = _request_origin.get(), _request_account_id.get()
+    log_subscriptions.delivered(Target("111111111111", "eu-west-1", "hits", GROUP, "f"), b"record")
+    assert seen == [(("127.0.0.1", True), "111111111111")]
+    assert (_request_origin.get(), _request_account_id.get()) == before
 
 
 def test_once_applied_a_matching_line_is_on_its_way(emulated, monkeypatch):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 50_000
 _ESCAPED: Final = re.compile(r"(?:\\x[0-9a-fA-F]{2})+|\\[\\\"']")
+_SYSTEM: Final = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
 _LONGEST: Final = 2048
 _TABLES: Final = """
 CREATE TEMP TABLE urls (url VARCHAR, media VARCHAR, part VARCHAR, skip VARCHAR, problem VARCHAR);
@@ -32,12 +33,13 @@ CREATE TEMP TABLE ips (
     ip VARCHAR, address VARCHAR, country VARCHAR, region VARCHAR, asn INTEGER, network VARCHAR);
 CREATE TEMP TABLE pseudonyms (
     ip VARCHAR, month DATE, ip_key VARCHAR, ip_hash VARCHAR, ip_hash_previous VARCHAR);
+CREATE TEMP TABLE systems (asn VARCHAR, kind VARCHAR);
 CREATE TEMP TABLE words (word VARCHAR, plain VARCHAR);
 """
 
 
 class Dictionaries:
-    """The four tables and what fills them.
+    """The five tables and what fills them.
 
     Args:
         connection: where they are made.
@@ -66,6 +68,9 @@ class Dictionaries:
             for batch in self._new("SELECT DISTINCT ip FROM facts WHERE ip IS NOT NULL", "ips"):
                 self._addresses([row[0] for row in batch])
             self._pseudonyms()
+        if "asn" in layout.facts:
+            for batch in self._new("SELECT DISTINCT asn FROM facts WHERE asn IS NOT NULL", "systems"):
+                self._systems([row[0] for row in batch])
         texts = [name for name in ("user_agent", "referrer") if name in layout.facts]
         if layout.escapes == "percent":
             texts = [name for name in texts if name == "user_agent"]
@@ -98,6 +103,12 @@ class Dictionaries:
         facts = iter(self._enrichment.facts(good) if good else ())
         rows = [(None,) * 4 if a is None else _four(next(facts)) for a in addresses]
         self._keep("ips", [ips, addresses, *map(list, zip(*rows, strict=True))])
+
+    def _systems(self, texts: list[str]) -> None:
+        numbers = [int(found[1]) if (found := _SYSTEM.fullmatch(text)) else None for text in texts]
+        good = [number for number in numbers if number is not None]
+        kinds = iter(self._enrichment.kinds(good) if good else ())
+        self._keep("systems", [texts, [None if n is None else next(kinds) for n in numbers]])
 
     def _new(self, select: str, table: str) -> Iterator[list[tuple[Any, ...]]]:
         """What a query gives and the table lacks, in batches. Keys are its first columns."""

@@ -32,6 +32,15 @@ Facts = Callable[[Sequence[str]], Sequence[NetworkFacts]]
 """Addresses to what is known of them. Anything with the four attributes will do."""
 
 
+Kinds = Callable[[Sequence[int]], Sequence[str | None]]
+"""Numbers of autonomous systems to the kind of network that each is."""
+
+
+def no_kinds(systems: Sequence[int]) -> list[str | None]:
+    """The kinds of whoever has no network data."""
+    return [None] * len(systems)
+
+
 def nothing_known(addresses: Sequence[str]) -> list[NetworkFacts]:
     """The look-up of whoever has no network data."""
     return [NetworkFacts()] * len(addresses)
@@ -55,17 +64,19 @@ def _pseudonym(ring: KeyRing, address: str, day: date) -> Pseudonym | None:
 
 @dataclass(frozen=True, slots=True)
 class Enrichment:
-    """The three questions intake asks, each about distinct values only.
+    """The questions intake asks, each about distinct values only.
 
     Attributes:
         pseudonyms: what stands for an address in a month.
         facts: where an address is.
         media: an address without query and fragment → `host/path` behind all prefixes.
+        kinds: what an autonomous system is, for rows that come without an address.
     """
 
     pseudonyms: Pseudonyms
     facts: Facts = nothing_known
     media: Callable[[str], str] = enclosure_key
+    kinds: Kinds = no_kinds
 
 
 def plain_address(text: str) -> str | None:

@@ -109,7 +109,9 @@ def _network(layout: Layout, given: str) -> dict[str, str]:
         f"THEN upper({country}) END)",
         "region": f"coalesce(ip_region, left({region}, 64))",
         "asn": f"coalesce(ip_asn, try_cast({number} AS INTEGER))",
-        "network": f"coalesce(ip_network, CASE WHEN {network} IN ({_NETWORKS}) THEN {network} END)",
+        # An address says most; a tracked hit has none, but knows whose network it came from.
+        "network": f"coalesce(ip_network, CASE WHEN {network} IN ({_NETWORKS}) THEN {network} END, "
+        "asn_network)",
     }
 
 

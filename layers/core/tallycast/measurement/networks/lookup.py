@@ -138,6 +138,13 @@ class Networks:
             found.append(side.look_up(number_of(address, "big")))
         return found
 
+    def kinds_of(self, systems: Iterable[int]) -> list[str]:
+        """The kind of connection of each autonomous system as a whole, in order.
+
+        For requests of which only the system is known, and not the address.
+        """
+        return [self._of_asn.get(system, UNKNOWN.network) for system in systems]
+
     def _side(self, size: int) -> _Side:
         made = _Side(*self._tables, self._of_asn, 4 if size == _IPV4_BYTES else 6)
         self._sides[size] = made

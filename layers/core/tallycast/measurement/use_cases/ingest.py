@@ -66,6 +66,7 @@ def enrichment_with(
             pseudonyms=pseudonyms,
             facts=cast("Facts", reference.networks.look_up_all),
             media=partial(enclosure_key, more_prefixes=reference.agents.prefix_hosts),
+            kinds=reference.networks.kinds_of,
         )
 
     return enrichment
