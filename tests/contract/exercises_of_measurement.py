@@ -1,12 +1,17 @@
 """Everything that each function of measurement does to AWS, in a scene that has all it needs."""
 
+from datetime import timedelta
 from unittest.mock import patch
 
+from tallycast.measurement.lake import ledger
 from tallycast.measurement.tenancy import MeasurementSettings, MeasurementSettingsStore
 from tallycast.measurement.tracking import registry as tracking
+from tests.support.measurement_platform import a_log, a_request
 from tests.support.measuring import (
+    AUDIO,
     HIT_AT,
     LOG,
+    NOON,
     SHOW_KEY,
     a_hit,
     count,
@@ -21,7 +26,7 @@ from tests.support.measuring import (
     take_in,
     track,
 )
-from tests.support.scene import SHOW, TENANT, cases
+from tests.support.scene import CENTRES, SHOW, TENANT, cases
 
 
 def asked(stage, name, **event):
@@ -50,8 +55,11 @@ def ingest_log(stage):
     deliver(stage, 2, bad=1)
     every_case(stage, "ingest_log")
     stage.run("ingest_log/log_file")
-    deliver(stage, 3)
-    stage.run("ingest_log/log_file")
+    # More days than a transaction holds, which is 99 in truth.
+    several = [a_request(time=NOON + timedelta(days=n), url=AUDIO) for n in range(3)]
+    put(stage, "IntakeBucket", LOG, a_log(several))
+    with patch.object(ledger, "MOST_WRITES", 2):
+        stage.run("ingest_log/log_file")
 
 
 def schedule_counts(stage):
@@ -103,7 +111,9 @@ def compact_lake(stage):
 
 
 def refresh_reference(stage):
-    """A list that is fetched, refused, put by hand, taken back, let go and dropped."""
+    """A list that cannot be fetched, is, is refused, put by hand, taken back, let go, dropped."""
+    stage.platform.origin.put(CENTRES, status=503)
+    stage.run("refresh_reference/refresh")
     body = publish_centres(stage)
     [taken] = stage.run("refresh_reference/refresh")[0]["documents"]
     publish_centres(stage, hosts=1)

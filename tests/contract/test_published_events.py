@@ -1,13 +1,18 @@
 """What is put on the bus is what docs/events says, and both are what the models say."""
 
+import importlib
 import json
+import pkgutil
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from jsonschema import Draft202012Validator
 
+import tallycast
 from infra.lint import schemas
-from tallycast.feeds.events import EVENTS, SOURCE
+from tallycast.feeds.events import EVENTS as OF_FEEDS
+from tallycast.kernel.schema import Produced
+from tests.contract.exercises_of_measurement import EXERCISES
 from tests.support.scene import cases
 from tests.support.template import deployment
 from tests.support.told import ear
@@ -31,10 +36,75 @@ def test_what_is_put_on_the_bus_validates_against_its_schema(scene):
         for case in TOLD:
             scene.run(case)
         events = heard()
-    assert {event["detail-type"] for event in events} == {event.__name__ for event in EVENTS}
+    assert {event["detail-type"] for event in events} == {event.__name__ for event in OF_FEEDS}
+    assert_as_written(events)
+
+
+def assert_as_written(events):
+    """Each event is one of ours, told under its source, with a detail that its schema allows."""
+    sources = {event.__name__: source for event, source in schemas.EVENTS.items()}
     for event in events:
-        assert event["source"] == SOURCE
+        assert event["source"] == sources[event["detail-type"]]
         assert list(written(event["detail-type"]).iter_errors(event["detail"])) == []
+
+
+def test_what_counting_tells_validates_and_says_what_was_restated(scene):
+    with ear(scene) as heard:
+        EXERCISES["count_downloads"](scene)
+        events = heard()
+    assert_as_written(events)
+    told = [event["detail"] for event in events if event["detail-type"] == "DownloadsCounted"]
+    assert [(each["count"], each["downloads"], each["restated"]) for each in told] == [
+        (1, 5, False),
+        (2, 2, True),
+    ]
+    assert told[1]["causes"]
+    assert {each["status"] for each in told} == {"final"}
+    assert len({each["event_id"] for each in told}) == 2
+
+
+def test_what_is_told_of_reference_data_validates(scene):
+    with ear(scene) as heard:
+        EXERCISES["refresh_reference"](scene)
+        events = heard()
+    assert_as_written(events)
+    told = [(event["detail-type"], event["detail"].get("by")) for event in events]
+    assert told.count(("ReferenceRefused", None)) >= 1
+    assert {("ReferenceActivated", "refresh"), ("ReferenceActivated", "hand")} <= set(told)
+
+
+def test_every_event_that_is_told_has_a_schema_and_the_other_way_round():
+    """A model that ends up on the bus is one of those whose schemas are written."""
+    told = {
+        cls
+        for module in walked_modules()
+        for cls in vars(module).values()
+        if isinstance(cls, type)
+        and issubclass(cls, Produced)
+        and {"event_id", "occurred_at", "version"} <= set(cls.model_fields)
+        and not cls.__name__.startswith("_")
+    }
+    assert told == set(schemas.EVENTS)
+    assert len({event.__name__ for event in told}) == len(told)
+
+
+def walked_modules():
+    for found in pkgutil.walk_packages(tallycast.__path__, "tallycast."):
+        if found.name.endswith(".events"):
+            yield importlib.import_module(found.name)
+
+
+def test_rules_of_our_own_ask_for_events_that_are_told():
+    """A rule that misspells an event never hears anything, and nobody notices."""
+    names = {(source, event.__name__) for event, source in schemas.EVENTS.items()}
+    rules = deployment().of_type("AWS::Events::Rule")
+    assert rules
+    for rule in rules:
+        pattern = rule.properties["EventPattern"]
+        assert set(pattern) == {"source", "detail-type"}, rule.id
+        for source in pattern["source"]:
+            for name in pattern["detail-type"]:
+                assert (source, name) in names, rule.id
 
 
 def test_a_poll_of_a_real_feed_tells_what_validates(scene):
@@ -96,7 +166,7 @@ def test_the_streams_filter_drops_what_is_never_told(scene):
     assert {"show", "claim", "tick"} <= {kind for kind, told in kinds.items() if not told}
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+@pytest.mark.parametrize("event", schemas.EVENTS, ids=lambda event: event.__name__)
 def test_a_schema_refuses_what_is_missing_and_what_is_unknown(event):
     validator = written(event.__name__)
     properties = validator.schema["properties"]
@@ -108,7 +178,10 @@ def test_a_schema_refuses_what_is_missing_and_what_is_unknown(event):
     assert not validator.is_valid({**whole, "version": "2"})
 
 
+EXAMPLES = {"string": "text", "integer": 1, "boolean": True, "array": []}
+
+
 def example(described):
     if "enum" in described:
         return described["enum"][0]
-    return "text" if described.get("type") == "string" else None
+    return EXAMPLES.get(described.get("type"))

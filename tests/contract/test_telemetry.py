@@ -1,13 +1,20 @@
 """Metrics, logs and traces as CloudWatch and X-Ray get them: read from what the handlers write."""
 
 import ast
+import json
+import re
+from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 
 from tallycast.aws.observability import NAMESPACE
+from tallycast.measurement.tracking import redirect
+from tests.contract.exercises_of_measurement import EXERCISES
 from tests.support.functions import FUNCTIONS
+from tests.support.measuring import deliver, track
 from tests.support.origin import feed, item
-from tests.support.scene import DAILY, FEED, OTHER, TENANT, WEEKLY, scene
+from tests.support.scene import DAILY, FEED, NOW, OTHER, TENANT, WEEKLY, scene
 from tests.support.template import ROOT, deployment
 
 pytestmark = pytest.mark.xdist_group("telemetry")  # the day is played once
@@ -21,26 +28,95 @@ PROMISED = {
     "queue_depth",
     "task_success_rate",
     "task_duration",
+    "error_rate",
+    "data_freshness",
+    "requests_accepted",
+    "requests_stored",
+    "requests_quarantined",
+    "requests_deduplicated",
+    "query_latency",
+    "storage_usage",
 }
 LAMBDAS_OWN = {"ColdStart"}
+BOOKS = ("accepted", "stored", "quarantined", "deduplicated")
+# What a metric may be told apart by, beside the function; none of it grows with the tenants.
+DIMENSIONS = {"service", "function_name", "error", "stream", "table", "outcome"}
+# A listener waits for every import of this one: it writes lines of its own, which filters count.
+REDIRECT = "track_download"
+# What a function says as an error; whatever else goes wrong is an answer or raised.
+SAID_AS_ERRORS = {"count_downloads": {"day not counted"}}
 
 
 def named_in_the_code() -> set[str]:
-    """Every metric that a function or the package adds by name."""
+    """Every metric that a function or the package adds by name, and those that filters make."""
     sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/core/tallycast").rglob("*.py")]
+    found = set(named_by_filters())
+    for path in sources:
+        found |= names_added(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+def named_by_filters() -> set[str]:
+    """Every metric that a filter makes of the redirect's log."""
     return {
-        call.args[0].value
-        for path in sources
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call)
-        and (getattr(call.func, "attr", "") or getattr(call.func, "id", ""))
-        in {"add_metric", "single_metric"}
+        made["MetricName"]
+        for each in deployment().of_type("AWS::Logs::MetricFilter")
+        for made in each.properties["MetricTransformations"]
     }
+
+
+def names_added(tree: ast.AST) -> set[str]:
+    """The first argument of every `add_metric` and `single_metric`: text, or a loop over text."""
+    found = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for call in ast.walk(function):
+            called = getattr(call, "func", None)
+            name = getattr(called, "attr", "") or getattr(called, "id", "")
+            if isinstance(call, ast.Call) and name in {"add_metric", "single_metric"}:
+                found |= texts_of(call.args[0], function)
+    return found
+
+
+def texts_of(node: ast.expr, function: ast.AST) -> set[str]:
+    """The texts that an argument can be: itself, or the keys of the table that is looped over."""
+    if isinstance(node, ast.Constant):
+        return {node.value}
+    assert isinstance(node, ast.Name), f"line {node.lineno}: a metric's name has to stand there"
+    [loop] = [
+        each
+        for each in ast.walk(function)
+        if isinstance(each, ast.For)
+        and node.id in {part.id for part in ast.walk(each.target) if isinstance(part, ast.Name)}
+    ]
+    [table] = {part.id for part in ast.walk(loop.iter) if isinstance(part, ast.Name)}
+    [keys] = [
+        each.value.keys
+        for each in ast.walk(function)
+        if isinstance(each, ast.Assign) and getattr(each.targets[0], "id", "") == table
+    ]
+    return {key.value for key in keys}
+
+
+def test_the_scan_reads_names_that_a_loop_gives_and_refuses_what_it_cannot_read():
+    looped = """
+def report(taken):
+    books = {"accepted": taken.accepted, "stored": taken.stored}
+    for name, records in books.items():
+        single_metric(name, records)
+    metrics.add_metric("other", 1)
+"""
+    assert names_added(ast.parse(looped)) == {"accepted", "stored", "other"}
+    with pytest.raises(AssertionError, match="has to stand there"):
+        names_added(ast.parse('def report(x):\n    metrics.add_metric("a" + x, 1)'))
+    with pytest.raises(ValueError, match="not enough values"):
+        names_added(ast.parse("def report(x):\n    metrics.add_metric(x, 1)"))
 
 
 @pytest.fixture(scope="module")
 def written():
-    """What each function writes over one day of one feed: lines by function."""
+    """What each function writes over one day of one feed, and in its exercises, by function."""
     lines = {}
     with scene() as stage:
 
@@ -58,7 +134,26 @@ def written():
         stage.platform.origin.put(WEEKLY, status=500)
         run("poll_feed", both_due(stage))
         run("publish_changes", stage.event("publish_changes/episode_published"))
+    for name, exercise in EXERCISES.items():
+        with scene() as stage:
+            exercise(stage)
+            if name == "count_downloads":
+                a_day_that_is_not_final(stage)
+            lines[name] = stage.written[name]
     return lines
+
+
+def a_day_that_is_not_final(stage):
+    """Yesterday, whose requests may still be late."""
+    yesterday = NOW - timedelta(days=1)
+    deliver(stage, 2, time=yesterday)
+    stage.run("ingest_log/log_file")
+    day = stage.event("count_downloads/open")["day"] | {"day": str(yesterday.date())}
+    with stage.function("count_downloads") as made:
+        opened = made({"step": "open", "day": day})
+        for shard in opened["shards"]:
+            made(shard)
+        assert made({"step": "settle", "run": opened["run"]})["final"] is False
 
 
 def both_due(stage):
@@ -86,7 +181,7 @@ def values_of(lines, metric):
 
 def test_every_metric_named_in_the_code_is_emitted_under_our_name(written):
     emitted = {name for lines in written.values() for _, name, _, _ in directives(lines)}
-    assert emitted - LAMBDAS_OWN == named_in_the_code()
+    assert emitted - LAMBDAS_OWN == named_in_the_code() - named_by_filters()
     assert emitted >= PROMISED
     spaces = {space for lines in written.values() for space, _, _, _ in directives(lines)}
     assert spaces == {NAMESPACE}
@@ -95,7 +190,7 @@ def test_every_metric_named_in_the_code_is_emitted_under_our_name(written):
 def test_a_metric_has_few_dimensions_and_no_ids(written):
     for lines in written.values():
         for _, name, dimensions, _ in directives(lines):
-            assert set(dimensions) <= {"service", "function_name", "error"}, name
+            assert set(dimensions) <= DIMENSIONS, name
             assert not any("_01" in str(value) for value in dimensions.values())
 
 
@@ -117,13 +212,41 @@ def test_the_polls_metrics_say_what_happened(written):
     assert all(0.0 <= score <= 100.0 for score in values_of(lines, "data_quality_score"))
 
 
+def test_the_books_of_each_stream_balance(written):
+    """What was accepted was stored, quarantined or stored before: nothing else can become of it."""
+    books = {}
+    for _, name, dimensions, value in directives(written["ingest_log"]):
+        if "stream" in dimensions:
+            of = books.setdefault(dimensions["stream"], {})
+            of[name] = of.get(name, 0.0) + sum(value if isinstance(value, list) else [value])
+    assert set(books) == {"logs", "hits"}
+    for stream, of in books.items():
+        accepted, *parts = (of[f"requests_{part}"] for part in BOOKS)
+        assert accepted == sum(parts) > 0, stream
+    assert all(books["logs"][f"requests_{part}"] > 0 for part in BOOKS)
+
+
+def test_what_the_lake_holds_is_told_table_by_table(written):
+    tables = {
+        dimensions["table"]
+        for _, name, dimensions, _ in directives(written["compact_lake"])
+        if name == "storage_usage"
+    }
+    assert tables >= {"requests", "quarantine"}
+
+
 def test_every_function_reports_how_its_work_went(written):
     assert set(written) == set(FUNCTIONS)
     for name, lines in written.items():
+        if name == REDIRECT:
+            continue
         assert values_of(lines, "task_duration"), name
-        assert values_of(lines, "task_success_rate"), name
+        success, errors = (values_of(lines, rate) for rate in ("task_success_rate", "error_rate"))
+        assert success, name
+        assert [100.0 - each for each in success] == errors, name
     # A person's mistake is answered, and is no failure of ours.
-    assert set(values_of(written["manage_feeds"], "task_success_rate")) == {100.0}
+    for name in ("manage_feeds", "manage_measurement"):
+        assert set(values_of(written[name], "task_success_rate")) == {100.0}
 
 
 def test_every_alarm_on_our_own_metrics_watches_what_is_emitted(written):
@@ -132,24 +255,67 @@ def test_every_alarm_on_our_own_metrics_watches_what_is_emitted(written):
         for lines in written.values()
         for space, name, dimensions, _ in directives(lines)
     ]
+    emitted += [(NAMESPACE, name, {}) for name in named_by_filters()]
     watched = [
-        alarm.properties
+        metric
         for alarm in deployment().of_type("AWS::CloudWatch::Alarm")
-        if alarm.properties.get("Namespace") == NAMESPACE
+        for metric in (
+            alarm.properties,
+            *(
+                each.get("MetricStat", {}).get("Metric", {})
+                for each in alarm.properties.get("Metrics", [])
+            ),
+        )
+        if metric.get("Namespace") == NAMESPACE
     ]
-    assert watched
-    for alarm in watched:
-        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-        assert (alarm["Namespace"], alarm["MetricName"], dimensions) in emitted
+    assert len(watched) >= 4
+    for metric in watched:
+        dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}
+        assert (metric["Namespace"], metric["MetricName"], dimensions) in emitted
+
+
+def test_filters_count_the_lines_that_the_redirect_writes(scene):
+    """A kind that a filter misspells would be counted as nothing for ever."""
+    counted = {}
+    for each in deployment().of_type("AWS::Logs::MetricFilter"):
+        [kind] = re.findall(r'^\{ \$\.kind = "(\w+)" \}$', each.properties["FilterPattern"])
+        [made] = each.properties["MetricTransformations"]
+        assert (made["MetricNamespace"], made["MetricValue"]) == (NAMESPACE, "1")
+        counted[kind] = made["MetricName"]
+    track(scene)
+    for case in ("episode", "foreign_host"):
+        scene.run(f"track_download/{case}")
+    with (
+        scene.function(REDIRECT) as made,
+        patch.object(redirect, "hit_line", side_effect=MemoryError),
+    ):
+        assert made(scene.event("track_download/episode"))["statusCode"] == 302
+    scene.environments[REDIRECT]["AWS_ENDPOINT_URL_DYNAMODB"] = "http://127.0.0.1:9"
+    scene.run("track_download/episode")
+    written = [line["kind"] for line in scene.written[REDIRECT]]
+    assert set(written) == set(counted)
+    assert written.count("hit") == 1
+
+
+def test_the_redirects_lines_hold_no_address_and_no_key(written):
+    lines = written[REDIRECT]
+    assert lines
+    for line in lines:
+        text = json.dumps(line)
+        assert line["v"] == 1
+        assert not re.search(
+            r"198\.51\.100|203\.0\.113|\bshk_", text.replace(line.get("url", ""), "")
+        )
 
 
 def test_a_log_line_says_whose_it_is(written):
     for name, lines in written.items():
-        logs = [line for line in lines if "_aws" not in line]
+        logs = [line for line in lines if "_aws" not in line and name != REDIRECT]
         for line in logs:
             assert line["service"] == name
             assert line["function_request_id"]
-            assert line["level"] in {"INFO", "WARNING"}, line
+            said_as_error = line["message"] in SAID_AS_ERRORS.get(name, ())
+            assert line["level"] in ({"ERROR"} if said_as_error else {"INFO", "WARNING"}), line
     polled = [line for line in written["poll_feed"] if line.get("message") == "polled"]
     assert {(line["tenant"], line["feed_id"]) for line in polled} == {
         (TENANT, FEED),

@@ -7,6 +7,7 @@ import pytest
 from tallycast.aws.errors import ServiceUnavailableError
 from tallycast.measurement.counting.days import DayBeingCountedError, LeaseExpiredError
 from tallycast.measurement.intake.ingest import FileRewrittenError
+from tallycast.measurement.rulesets import UnknownRuleSetError
 from tests.support.measurement_platform import (
     AUDIO,
     NOON,
@@ -219,6 +220,21 @@ def test_a_day_that_could_not_be_counted_is_given_back_and_stays_due(platform):
     platform.steps.take({"step": "give_back", "run": opened["run"], "problem": {"Error": "X"}})
     assert platform.due() == [platform.ref()]
     assert platform.count_due()[0]["downloads"] == 5
+
+
+def test_a_final_day_whose_recount_failed_is_due_again(platform):
+    finalised(platform, listeners(5))
+    opened = platform.open(platform.ref(), force=True)
+    assert platform.due() == []
+    platform.steps.take({"step": "give_back", "run": opened["run"]})
+    assert platform.due() == [platform.ref()]
+
+
+def test_a_count_that_cannot_be_opened_holds_the_day_for_nobody(platform):
+    platform.deliver("day.csv", listeners(5))
+    with pytest.raises(UnknownRuleSetError):
+        platform.open(platform.ref(rules="gone"))
+    assert platform.state(rules="gone").lease_id is None
 
 
 @pytest.mark.parametrize("after", [0, 1])

@@ -109,7 +109,7 @@ class MeasurementPlatform:
             ledger=self.ledger,
             marker=self.marker,
             sources=LogSourceStore(core),
-            enrichment=enrichment_with(self.keys, self.reference, self.clock),
+            enrichment=enrichment_with(self.keys, self.reference, self.clock, 13),
             clock=self.clock,
             limits=Limits(memory="500MB", threads=1),
         )

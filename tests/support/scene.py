@@ -65,11 +65,12 @@ def cases() -> list[str]:
 
 @dataclass
 class Scene:
-    """The platform, and what the functions run in it did to AWS."""
+    """The platform, and what the functions run in it did to AWS and wrote."""
 
     platform: FeedsPlatform
     wire: str
     calls: dict[str, list[Call]] = field(default_factory=dict)
+    written: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         source = {"url": self.platform.origin.url(CENTRES), "licence": "own work"}
@@ -120,6 +121,7 @@ class Scene:
         ):
             made.context.seconds_left = _time_outs()[name]
             yield made
+            self.written.setdefault(name, []).extend(made.lines)
 
     def run(self, case: str) -> tuple[Any, Function]:
         """Run a sample event through its function; the answer and the container it was made in."""

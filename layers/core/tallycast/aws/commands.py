@@ -22,7 +22,7 @@ class BadCommandError(PermanentError):
         """The first thing that is wrong, in one line."""
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "command"
-        return cls(f"bad command: {where}: {first['msg']}")
+        return cls(f"bad command: {where}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def answered(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
     done = counted(read.connection, rules, read.reference.agents)
     return {
         **done.document(),
-        "timezone": timezone,
+        "timezone": timezone if rules.zone == "show" else "UTC",
         "reference": dict(read.reference.versions),
         "quarantined": read.quarantined,
     }

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 def leave(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Build `counted_carry` for the count of the day after next."""
     until = "last" if plan.rules.window == "extending" else "win"
-    columns = ", ".join(f's."{name}"' for name in REQUESTS)
+    # What neither a rule nor an identity looks at is left behind.
+    idle = {"country", "region", "asn", "session", "show_id"}
+    columns = ", ".join(
+        f'NULL::{kind} AS "{name}"' if name in idle else f's."{name}"'
+        for name, kind in REQUESTS.items()
+    )
     up_to = f"r.day <= DATE '{plan.day}'" + (" OR r.opened IS NOT NULL" if plan.carried else "")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE counted_carry AS

@@ -5,6 +5,7 @@ Everything here is decided once per distinct value; the tables are small and tem
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -61,12 +62,11 @@ def build(connection: duckdb.DuckDBPyConnection, plan: Plan, classifier: Classif
 
 
 def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """`count_files_seen`: every media of the requests with what is known of it."""
+    """`count_media`: every file of the requests, with what is known of it."""
+    parts = "bool_or(COALESCE(part, '') <> '')" if plan.has_slots else "FALSE"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_seen AS
-        SELECT media, COALESCE(min(show_id) FILTER (show_id <> ''), '') AS show_id,
-            bool_or(COALESCE(part, '') <> '') AS segmented
-        FROM {plan.source} GROUP BY media"""  # noqa: S608 - our own names
+        SELECT media, {parts} AS segmented FROM {plan.source} GROUP BY media"""  # noqa: S608 - our own names
     )
     columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in EPISODES.items())
     connection.execute(
@@ -75,18 +75,17 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         FROM (SELECT {columns} FROM {plan.episodes})
         QUALIFY row_number() OVER (PARTITION BY media ORDER BY {", ".join(EPISODES)}) = 1"""  # noqa: S608 - our own names
     )
-    unknown = [
-        media
-        for (media,) in connection.execute(
-            """SELECT media FROM count_seen
-            WHERE media IS NULL OR media NOT IN (SELECT media FROM count_known WHERE media IS NOT NULL)"""
-        ).fetchall()
-    ]
+    unknown = connection.execute(
+        f"""SELECT media, COALESCE(min(show_id) FILTER (show_id <> ''), '') FROM {plan.source}
+        ANTI JOIN count_known USING (media) GROUP BY media"""  # noqa: S608 - our own names
+        if _any_unknown(connection)
+        else "SELECT NULL, NULL LIMIT 0"
+    ).fetchall()
     fill(
         connection,
         "count_unknown",
-        {"media": "VARCHAR", "episode_id": "VARCHAR"},
-        [(media, derived_id("media", media or "")) for media in unknown],
+        {"media": "VARCHAR", "episode_id": "VARCHAR", "show_id": "VARCHAR"},
+        [(media, derived_id("media", media or ""), show) for media, show in unknown],
     )
     by_file = plan.rules.unique_by == "file_and_referrer"
     connection.execute(
@@ -94,8 +93,7 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         WITH joined AS (
             SELECT seen.media AS media_key, seen.segmented,
                 COALESCE(known.episode_id, unknown.episode_id) AS episode,
-                CASE WHEN known.episode_id IS NULL THEN seen.show_id
-                    ELSE COALESCE(known.show_id, seen.show_id) END AS show_name,
+                COALESCE(known.show_id, unknown.show_id, '') AS show_name,
                 {"'UTC'" if plan.rules.zone == "utc" else "COALESCE(known.zone, 'UTC')"} AS zone,
                 known.released_at AS released, known.length,
                 {threshold.minute_sql(plan.rules.assumed_bitrate_bps)} AS minute,
@@ -111,6 +109,13 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             LEAST(minute, length) AS needed, count(*) OVER same > 1 AS several
         FROM joined WINDOW same AS (PARTITION BY episode{", media_key" if by_file else ""})"""  # noqa: S608 - our own names
     )
+
+
+def _any_unknown(connection: duckdb.DuckDBPyConnection) -> bool:
+    row = connection.execute(
+        "SELECT count(*) FROM count_seen ANTI JOIN count_known USING (media)"
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _zones(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -151,7 +156,8 @@ def _zones(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE count_episodes AS
-        SELECT e, episode, show_name, z, zone, day_until, min(released) AS released
+        SELECT e, episode, show_name, z, zone, day_until, min(released) AS released,
+            max(needed) AS needed
         FROM count_media GROUP BY ALL"""
     )
     if plan.day is None:
@@ -207,7 +213,7 @@ def _agents(
     seen = [
         agent
         for (agent,) in connection.execute(
-            f"SELECT DISTINCT user_agent FROM {plan.source} ORDER BY user_agent"  # noqa: S608 - our own names
+            f"SELECT DISTINCT user_agent FROM {plan.source}"  # noqa: S608 - our own names
         ).fetchall()
     ]
     bits = plan.bits
@@ -224,8 +230,10 @@ def _agents(
             library_bots=plan.rules.library_bots,
         )
         mask = sum(bits[fault] for fault in faults if fault in bits)
-        rows.append((agent, number, mask, kind, name, device, category, is_bot, is_watch))
-    columns = {"agent_key": "VARCHAR", "u": "INTEGER", "faults": "INTEGER"}
+        text = (agent or "").encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(text).hexdigest()[:16]
+        rows.append((agent, number, mask, digest, kind, name, device, category, is_bot, is_watch))
+    columns = {"agent_key": "VARCHAR", "u": "INTEGER", "faults": "INTEGER", "agent_digest": "VARCHAR"}
     told_columns = {f"agent_{name}": kind for name, kind in list(AGENTS.items())[1:]}
     fill(connection, "count_agents", columns | told_columns, rows)
 

@@ -37,8 +37,8 @@ class InvalidShardError(PermanentError):
 class Count:
     """A finished count. Its tables live on the connection until the next count on it.
 
-    `counted_waterfall` (day and WATERFALL) always; `counted_downloads` (day and DOWNLOADS) and,
-    under windows that outlast a day, `counted_carry` (REQUESTS and `opened`), with detail.
+    `counted_waterfall` (day and WATERFALL) always; `counted_downloads` (day and DOWNLOADS) with
+    detail; `counted_verdicts` and `counted_carry` when they are asked for.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -54,7 +54,15 @@ class Count:
 
     def carry(self) -> list[tuple[Any, ...]]:
         """What the count of the day after next needs: REQUESTS and `opened`, sorted."""
+        self.leave()
         return self.connection.execute("FROM counted_carry").fetchall()
+
+    def leave(self) -> None:
+        """Build `counted_carry`, the requests of windows that are open when the day ends.
+
+        Under windows that outlast a day only. It is about as large as the day's requests.
+        """
+        carry.leave(self.connection, self.plan)
 
     def verdicts(self) -> list[tuple[Any, ...]]:
         """(file_id, line, day, rule) of every request of the counted days, sorted."""
@@ -141,8 +149,6 @@ def count(
     outcome.waterfall(connection, plan)
     if plan.detail:
         outcome.downloads(connection, plan)
-        if windowed and day is not None:
-            carry.leave(connection, plan)
     return Count(connection, plan)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tallycast.measurement.dimensions import UTC, fill, zone_named
 from tallycast.measurement.groups import order_sql
-from tallycast.measurement.model import COUNTED, DOWNLOADS, REQUESTS
+from tallycast.measurement.model import COUNTED, DOWNLOADS
 from tallycast.measurement.plan import LOW_BITS, LOW_MASK
 from tallycast.measurement.rulesets import (
     DELIVERED_TWICE,
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 _EPISODE = f"((item & {LOW_MASK}) >> 1)"
 _SOURCE = "CASE WHEN item & 1 = 0 THEN 'log' ELSE 'prefix' END"
 _AGENT = f"(item >> {LOW_BITS})"
+
+
+# What a download takes from the request that won it.
+_OF_THE_REQUEST = (
+    "time", "ip_key", "ip_hash", "ip_hash_previous", "source", "country", "region", "asn",
+    "network", "referrer",
+)  # fmt: skip
 
 
 def not_enough(plan: Plan) -> str:
@@ -59,19 +66,20 @@ def _of_the_day(plan: Plan) -> str:
 def waterfall(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Build `counted_waterfall`: the requests of each day, episode and source by verdict."""
     own = " WHERE opened IS NULL" if plan.carried else ""
-    valid = f"""SELECT day, item & {LOW_MASK} AS es,
-            CASE WHEN NOT valid THEN '{not_enough(plan)}' ELSE '{REPEAT}' END AS rule,
-            n - (valid AND opens)::INTEGER {"- replaced" if plan.rules.keeps_probe else ""} AS n
-        FROM units
-        UNION ALL SELECT day, item & {LOW_MASK}, '{COUNTED}', 1 FROM units WHERE valid AND opens"""
-    units = "SELECT *, 0 AS replaced FROM count_units"
+    probes = "0"
     if plan.rules.keeps_probe:
-        units = "SELECT *, CASE WHEN larger THEN probes ELSE 0 END AS replaced FROM count_units"
-        valid += f" UNION ALL SELECT day, item & {LOW_MASK}, '{PROBE_REPLACED}', replaced FROM units"
+        probes = "CASE WHEN valid AND larger THEN probes ELSE 0 END"
+    valid = f"""SELECT day, es, CASE WHEN valid THEN '{REPEAT}' ELSE '{not_enough(plan)}' END,
+            n - won - replaced FROM units
+        UNION ALL SELECT day, es, '{COUNTED}', won FROM units
+        UNION ALL SELECT day, es, '{PROBE_REPLACED}', replaced FROM units"""
     order = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(plan.rules.verdicts))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE counted_waterfall AS
-        WITH units AS ({units}),
+        WITH units AS MATERIALIZED (
+            SELECT day, item & {LOW_MASK} AS es, valid, sum(n)::BIGINT AS n,
+                count_if(valid AND opens) AS won, sum({probes})::BIGINT AS replaced
+            FROM count_units GROUP BY ALL),
         lines AS (
             SELECT {_day(plan)} AS day, item & {LOW_MASK} AS es, {_broken_rule(plan)} AS rule, n
             FROM count_groups WHERE ip IS NULL
@@ -102,15 +110,15 @@ def downloads(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         FROM count_units WHERE valid AND opens AND {_of_the_day(plan)}"""  # noqa: S608 - our own names
     )
     _clocks(connection, plan)
-    listener_agent = "md5(COALESCE(user_agent, ''))"
+    listener_agent = "agent_digest"
     if plan.rules.unique_by == "file_and_referrer":
-        listener_agent = "md5(COALESCE(user_agent, '') || chr(31) || COALESCE(referrer, ''))"
+        listener_agent = "left(md5(agent_digest || COALESCE(referrer, '')), 16)"
     local = "time + to_seconds(CASE WHEN time >= turn THEN offset_1 ELSE offset_0 END)"
     values = {
         "show_id": "show_name",
         "episode_id": "episode",
         "hour": f"hour({local})",
-        "listener": f"left(md5(COALESCE(ip_hash, '')), 16) || left({listener_agent}, 16)",
+        "listener": f"left(md5(COALESCE(ip_hash, '')), 16) || {listener_agent}",
         "source": "CASE WHEN source = 'log' THEN 'log' ELSE 'prefix' END",
         "bytes": "won_bytes",
         "age_seconds": "(epoch_us(time) - epoch_us(released)) // 1000000",
@@ -122,16 +130,16 @@ def downloads(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     picks = ", ".join(
         f"({values.get(name, name)})::{kind} AS {name}" for name, kind in DOWNLOADS.items()
     )
-    requests = ", ".join(f'"{name}"' for name in REQUESTS if name != "show_id")
+    requests = ", ".join(_OF_THE_REQUEST)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE counted_downloads AS
         SELECT won_day AS day, {picks} FROM (
-            SELECT {requests}, won_e, won_u, won_day, won_bytes
+            SELECT {requests}, won_e, won_u, won_day, won_bytes, won_f, won_line
             FROM {plan.source} JOIN count_files ON file_id = file_key
             JOIN count_won ON f = won_f AND line = won_line)
         JOIN count_episodes ON won_e = e JOIN count_agents ON won_u = u
         JOIN count_clocks ON z = clock_z AND time::DATE = clock_date
-        ORDER BY won_day, show_name, episode, time, file_id, line"""  # noqa: S608 - our own names
+        ORDER BY won_day, e, time, won_f, won_line"""  # noqa: S608 - our own names
     )
 
 

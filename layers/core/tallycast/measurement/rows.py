@@ -72,7 +72,7 @@ def columns(plan: Plan) -> dict[str, str]:
         found |= {
             "a": "a",
             "c": "CASE WHEN blind THEN 0 ELSE c END",
-            "t": "t",
+            **({"t": "t"} if plan.has_totals or plan.has_slots else {}),
             # Enough by itself; else the share of what is needed.
             "w": f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
                 ELSE c / t END::FLOAT""",

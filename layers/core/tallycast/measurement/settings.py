@@ -12,6 +12,7 @@ class IngestSettings(Settings):
     metrics_table: str
     privacy_table: str
     lake_bucket: str
+    key_retention_months: int
     memory_limit: str = "1GB"
 
 

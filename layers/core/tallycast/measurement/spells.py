@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tallycast.measurement.groups import number, sums
+from tallycast.measurement.plan import LOW_MASK
 from tallycast.measurement.rows import ENOUGH
 
 if TYPE_CHECKING:
@@ -157,29 +158,34 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """
     keys = unit_keys(plan)
     within = f"AND time < win + {_DAY}" if plan.windowed else ""
-    slot = "m, slot" if plan.has_slots else "0 AS m, 0 AS slot"
+    # What is needed hangs on the request only where requests tell the size of the file.
+    told = plan.has_totals or plan.has_slots
+    slot = ("m, slot" if plan.has_slots else "0 AS m, 0 AS slot") + (", t" if told else "")
+    needed = "max(t) AS needed," if told else ""
+    episode = "" if told else f"JOIN count_episodes ON (item & {LOW_MASK}) >> 1 = e"
+    distinct = "DISTINCT" if plan.windowed else ""
     spans = ""
     if plan.has_spans:
-        spans = f"""UNION ALL SELECT {keys}, {slot}, t,
+        spans = f"""UNION ALL SELECT {keys}, {slot},
                 unnest(spans_from) AS a, unnest(spans_length) AS c
             FROM open_rows JOIN count_spans ON open_rows.spans = count_spans.spans"""
     single = "WHERE open_rows.spans IS NULL" if plan.has_spans else ""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_covered AS
         WITH undecided AS (
-            SELECT DISTINCT {keys} FROM count_spells WHERE s < {_SURE} AND s >= {_CLOSE}),
+            SELECT {distinct} {keys} FROM count_spells WHERE s < {_SURE} AND s >= {_CLOSE}),
         open_rows AS (
-            SELECT r.* FROM {unit_rows(plan)} AS r SEMI JOIN undecided USING ({keys})
+            SELECT * FROM {unit_rows(plan)} AS r SEMI JOIN undecided USING ({keys})
             WHERE c > 0 {within}),
-        pieces AS (SELECT {keys}, {slot}, t, a, c FROM open_rows {single} {spans}),
+        pieces AS (SELECT {keys}, {slot}, a, c FROM open_rows {single} {spans}),
         marked AS (
             SELECT *, max(a + c) OVER (PARTITION BY {keys}, slot, m ORDER BY a, c
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached FROM pieces),
         files AS (
-            SELECT {keys}, m, max(t) AS needed,
+            SELECT {keys}, m, {needed}
                 sum(GREATEST(0, a + c - GREATEST(a, COALESCE(reached, a))))::BIGINT AS bytes
             FROM marked GROUP BY {keys}, m)
         SELECT {keys}, bool_or(COALESCE(bytes >= needed, FALSE)) AS proved,
             max(bytes) AS together
-        FROM files GROUP BY {keys}"""  # noqa: S608 - our own names
+        FROM files {episode} GROUP BY {keys}"""  # noqa: S608 - our own names
     )

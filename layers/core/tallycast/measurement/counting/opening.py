@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from tallycast.measurement.rulesets import RuleSet
     from tallycast.measurement.tenancy import MeasurementSettings, MeasurementSettingsStore
 
-# As long as the three steps may take one after the other, with their retries.
-LEASE: Final = timedelta(minutes=50)
+# As long as the three steps take one after the other, with a retry or two; shorter than the time
+# after which a day that was handed out comes back (`plan.HANDED_OUT`).
+LEASE: Final = timedelta(minutes=40)
 HOURLY: Final = timedelta(hours=1)
 EPISODES: Final = "episodes.parquet"
 BEFORE: Final = "before.parquet"
@@ -82,6 +83,14 @@ class Opening:
         now, ref = self.clock(), planned.ref
         run_id = derived_id("run", planned.plan, ref.tenant, ref.rules, str(ref.day))
         state = self.days.lease(ref, run_id, now, now + LEASE)
+        try:
+            return self._open(planned, run_id, state, now)
+        except BaseException:
+            self.days.release(ref, run_id)  # whoever comes next need not wait for the lease to end
+            raise
+
+    def _open(self, planned: PlannedDay, run_id: str, state: DayState, now: datetime) -> Run | None:
+        ref = planned.ref
         settings = self.settings.get(ref.tenant)
         rules = rules_of(ref.rules, settings)
         zones, back, ahead = reach(rules, settings)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tallycast.measurement.counting.run import Run, RunStore
     from tallycast.measurement.counting.settling import Settled, Settling
     from tallycast.measurement.counting.shards import Shards
+
+
+ANOTHER_TRY: Final = timedelta(minutes=15)
 
 
 class Open(Received):
@@ -101,6 +104,8 @@ class Steps:
                 run = self._run(step.run)
                 logger.error("day not counted", extra={"problem": step.problem})
                 self.days.release(run.day, run.run_id)
+                # A final day that somebody wanted counted again was not due before.
+                self.days.mark_due(run.day, self.clock() + ANOTHER_TRY)
                 return {"given_back": True}
             case CountListeners():
                 logger.append_keys(tenant=step.period.tenant, rules=step.period.rules)

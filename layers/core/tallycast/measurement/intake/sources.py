@@ -67,4 +67,4 @@ def source_of(document: dict[str, Any]) -> LogSource:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "source"
-        raise BadLogSourceError(f"{where}: {first['msg']}") from error
+        raise BadLogSourceError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -84,7 +84,9 @@ class Upkeep:
         """
         done = Round(failed=[])
         today = self.clock().date()
-        for tenant in sorted(tenants_in(self.store)):
+        # A tenant with nothing but bad lines keeps those for no longer than others do.
+        tenants = {*tenants_in(self.store), *tenants_in(self.store, "quarantine")}
+        for tenant in sorted(tenants):
             if begin is not None and tenant < begin.tenant:
                 continue
             last = begin.day if begin is not None and tenant == begin.tenant else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SAMPLE: Final = 256 * 1024
+_LONG_JSON: Final = TOO_LONG + "{"
 _COMBINED: Final = re.compile(combined.LINE)
 _CLOUDFRONT: Final = re.compile(r"\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d\t[A-Z]{3}[^\t]*\t\d+\t")
 _MEGAPHONE: Final = frozenset({"created_at", "podcast_id", "episode_id", "user_agent"})
@@ -73,7 +74,9 @@ def sample(path: Path, connection: duckdb.DuckDBPyConnection) -> Sample:
     for chunk in itertools.islice(opened.chunks(), _SAMPLE):
         data += chunk
     lines = cleaned(data.removeprefix(b"\xef\xbb\xbf")).decode("utf-8", "replace").split("\n")
-    return Sample([line for line in lines if line.strip() and not line.startswith(TOO_LONG)])
+    # Documents of a subscription come without line feeds: theirs is one line, however long.
+    seen = (line.removeprefix(TOO_LONG) if line.startswith(_LONG_JSON) else line for line in lines)
+    return Sample([line for line in seen if line.strip() and not line.startswith(TOO_LONG)])
 
 
 def format_of(sample: Sample, source: LogSource) -> LogFormat:

@@ -45,6 +45,7 @@ def ingest() -> Ingest:
             KeyStore(clients.table(settings.privacy_table)),
             ReferenceCache(ReferenceStore(clients.s3(), settings.lake_bucket)),
             utc_now,
+            settings.key_retention_months,
         ),
         clock=utc_now,
         limits=Limits(memory=settings.memory_limit),
@@ -52,13 +53,16 @@ def ingest() -> Ingest:
 
 
 def enrichment_with(
-    keys: KeyStore, cache_of_reference: ReferenceCache, clock: Callable[[], datetime]
+    keys: KeyStore,
+    cache_of_reference: ReferenceCache,
+    clock: Callable[[], datetime],
+    retention_months: int,
 ) -> Callable[[], Enrichment]:
     """What intake makes of addresses, with the reference data that is in use at the moment."""
 
     def pseudonyms(asked: Sequence[tuple[str, date]]) -> Sequence[Pseudonym | None]:
         months = {f"{day.year:04d}-{day.month:02d}" for _, day in asked}
-        return pseudonyms_under(keys.ring_for(months, clock()))(asked)
+        return pseudonyms_under(keys.ring_for(months, clock(), retention_months))(asked)
 
     def enrichment() -> Enrichment:
         reference = cache_of_reference.load_active()
