@@ -23,10 +23,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "layers/core")]
-
 import duckdb
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from tallycast.measurement.engine import count
 from tallycast.measurement.model import EPISODES, REQUESTS
@@ -101,7 +100,14 @@ class Agents:
 
     def classify(self, user_agents: Any) -> list[tuple[Any, ...]]:
         return [
-            ("bot" if agent.startswith("Bot/") else "app", None, None, None, agent.startswith("Bot/"), False)
+            (
+                "bot" if agent.startswith("Bot/") else "app",
+                None,
+                None,
+                None,
+                agent.startswith("Bot/"),
+                False,
+            )
             for agent in user_agents
         ]
 
@@ -116,7 +122,9 @@ def generate(folder: Path, rows: int, *, ids: bool) -> Path:
     query = GENERATE
     for name, value in plays.items():
         query = query.replace(f"${name}", str(value))
-    con.execute(f"COPY (SELECT {names} FROM ({query})) TO '{path}' (FORMAT parquet, COMPRESSION snappy)")  # noqa: S608 - our own names
+    con.execute(
+        f"COPY (SELECT {names} FROM ({query})) TO '{path}' (FORMAT parquet, COMPRESSION snappy)"
+    )
     return path
 
 
@@ -181,7 +189,9 @@ def by_pandas(path: str) -> Callable[[], int]:
         rows = rows.sort_values([*key, "start"])
         reached = rows.groupby(key, sort=False)["end"].cummax()
         before = reached.groupby([rows[name] for name in key], sort=False).shift().fillna(0)
-        rows["new"] = (rows["end"] - before.where(before > rows["start"], rows["start"])).clip(lower=0)
+        rows["new"] = (rows["end"] - before.where(before > rows["start"], rows["start"])).clip(
+            lower=0
+        )
         sums = rows.groupby(key, sort=False)["new"].sum()
         return int((sums >= 960_000).sum())
 
@@ -197,11 +207,20 @@ def by_pyarrow(path: str) -> Callable[[], int]:
         table = pq.read_table(path, columns=["ip_hash", "user_agent", "media", "method", "status",
                                              "range_start", "range_end", "bytes_sent", "network"])  # fmt: skip
         two = pc.fill_null(pc.equal(table["range_end"], pc.add(table["range_start"], 1)), False)  # noqa: FBT003 - its signature
-        keep = pc.and_(pc.equal(table["method"], "GET"), pc.is_in(table["status"], value_set=_array([200, 206])))
+        keep = pc.and_(
+            pc.equal(table["method"], "GET"),
+            pc.is_in(table["status"], value_set=_array([200, 206])),
+        )
         keep = pc.and_(keep, pc.invert(two))
-        keep = pc.and_(keep, pc.invert(pc.is_in(table["network"], value_set=_array(["data_centre", "vpn"]))))
+        keep = pc.and_(
+            keep, pc.invert(pc.is_in(table["network"], value_set=_array(["data_centre", "vpn"])))
+        )
         keep = pc.and_(keep, pc.invert(pc.starts_with(table["user_agent"], "Bot/")))
-        sums = table.filter(keep).group_by(["ip_hash", "user_agent", "media"]).aggregate([("bytes_sent", "sum")])
+        sums = (
+            table.filter(keep)
+            .group_by(["ip_hash", "user_agent", "media"])
+            .aggregate([("bytes_sent", "sum")])
+        )
         return int(pc.sum(pc.greater_equal(sums["bytes_sent_sum"], 960_000)).as_py())
 
     return work
@@ -225,7 +244,11 @@ def by_loop(path: str) -> Callable[[], int]:
         )
         while batch := cursor.fetchmany(10_000):
             for ip, agent, media, method, status, start, end, sent, network in batch:
-                if method != "GET" or status not in {200, 206} or (start is not None and end == start + 1):
+                if (
+                    method != "GET"
+                    or status not in {200, 206}
+                    or (start is not None and end == start + 1)
+                ):
                     continue
                 if network in {"data_centre", "vpn"} or agent.startswith("Bot/"):
                     continue
@@ -265,7 +288,9 @@ def child() -> None:
         peak = int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"cpu": median(processor), "wall": median(wall), "peak": peak, "result": result}))
+    print(
+        json.dumps({"cpu": median(processor), "wall": median(wall), "peak": peak, "result": result})
+    )
 
 
 def measured(name: str, path: Path, runs: int = RUNS, **options: Any) -> dict[str, float]:
@@ -300,9 +325,17 @@ def main() -> int:
         show("iab-2.3 with waterfall", ours, bare["cpu"])
         small = measured("tallycast", path, 1, limit=LIMIT)
         show(f"  at a memory limit of {LIMIT}", small, bare["cpu"])
-        show("  and every download as a row", measured("tallycast", path, 1, detail=True), bare["cpu"])
+        show(
+            "  and every download as a row",
+            measured("tallycast", path, 1, detail=True),
+            bare["cpu"],
+        )
         for window in ("rolling", "extending"):
-            show(f"  {window} window, with rows", measured("tallycast", path, 1, window=window), bare["cpu"])
+            show(
+                f"  {window} window, with rows",
+                measured("tallycast", path, 1, window=window),
+                bare["cpu"],
+            )
         named = generate(folder, rows, ids=True)
         show("  requests that have names", measured("tallycast", named, 1), bare["cpu"])
         named.unlink()
@@ -311,7 +344,11 @@ def main() -> int:
     ratio = ours["cpu"] / bare["cpu"]
     kept = [
         ("time", ratio <= TIMES_BARE, f"{ratio:.2f} x the bare query (at most {TIMES_BARE:.0f} x)"),
-        ("memory", ours["peak"] < MOST_MEGABYTES, f"{ours['peak']:.0f} MB (below {MOST_MEGABYTES})"),
+        (
+            "memory",
+            ours["peak"] < MOST_MEGABYTES,
+            f"{ours['peak']:.0f} MB (below {MOST_MEGABYTES})",
+        ),
         ("limit", small["result"] == ours["result"], f"the same count at {LIMIT}"),
     ]
     for what, good, told in kept:

@@ -8,7 +8,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from tallycast.feeds.feed import FeedStatus
 from tallycast.feeds.items import EpisodeItem, feed_item, feed_of
-from tests.contract import outcomes_of_measurement  # noqa: F401 - tells its outcomes
+from tests.contract import outcomes_of_counting, outcomes_of_tracking  # noqa: F401 - theirs are told
 from tests.support.functions import FUNCTIONS
 from tests.support.outcomes import OUTCOMES, outcome
 from tests.support.scene import DAILY, EVENTS, FEED, OTHER, TENANT, WEEKLY, cases

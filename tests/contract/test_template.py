@@ -1,6 +1,5 @@
 """The deployment as it would stand, at every stage: nothing can be lost, seen or left untended."""
 
-import inspect
 import json
 import re
 from pathlib import Path
@@ -10,9 +9,6 @@ from cfnlint.api import ManualArgs, lint, lint_file
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from infra.lint.expansion import REGION, expanded
-from tallycast.measurement.intake.arrivals import HITS, LOGS
-from tallycast.measurement.tracking import hit, viewer
-from tallycast.measurement.tracking.replay import FOLDER
 from tests.support.template import ROOT, STAGES, Deployment, Resource, deployment
 
 pytestmark = pytest.mark.xdist_group("template")  # cfn-lint takes long to load its rules
@@ -28,11 +24,6 @@ WITHOUT_RECOVERY = {"Storage/Privacy": "docs/adr/0018-keys-of-the-month.md"}
 FOURTEEN_DAYS = 14 * 86400
 # `aws cloudformation package` puts local files where CloudFormation finds them.
 PACKAGED = "W3002"
-
-
-@pytest.fixture(params=STAGES)
-def deployed(request) -> Deployment:
-    return deployment(request.param)
 
 
 def dead_letter_target(queue: Resource) -> str | None:
@@ -331,86 +322,6 @@ def test_names_differ_from_stack_to_stack():
         taken |= mine
 
 
-# ── tracked hits ──
-
-
-def test_what_the_stream_delivers_lies_where_the_arrivals_queue_hears_of_it(deployed):
-    [stream] = deployed.of_type("AWS::KinesisFirehose::DeliveryStream")
-    delivery = stream.properties["ExtendedS3DestinationConfiguration"]
-    assert delivery["BucketARN"] == "Intake/Intake.Arn"
-    notices = deployed["Intake/Intake"].properties["NotificationConfiguration"]
-    heard = set()
-    for notice in notices["QueueConfigurations"]:
-        assert (notice["Event"], notice["Queue"]) == ("s3:ObjectCreated:*", "Intake/Arrivals.Arn")
-        [rule] = notice["Filter"]["S3Key"]["Rules"]
-        assert rule["Name"] == "prefix"
-        heard.add(rule["Value"])
-    assert heard == {LOGS, HITS}
-    assert delivery["Prefix"].startswith(HITS)
-    assert FOLDER.startswith(HITS)  # what a replay recovers comes the same way
-    # What Firehose could not make sense of is for people, and expires like everything else there.
-    assert not delivery["ErrorOutputPrefix"].startswith(tuple(heard))
-    expiring = [rule.get("Prefix") for rule in lifecycle(deployed, "Intake/Intake").values()]
-    for prefix in (delivery["Prefix"], delivery["ErrorOutputPrefix"]):
-        assert prefix.startswith(tuple(filter(None, expiring)))
-
-
-def test_hits_go_from_the_redirects_own_log_to_the_stream_and_nothing_else_does(deployed):
-    [subscription] = deployed.of_type("AWS::Logs::SubscriptionFilter")
-    own = deployed.functions["track_download"].properties["LoggingConfig"]["LogGroup"]
-    assert subscription.properties["LogGroupName"] == own
-    assert subscription.properties["DestinationArn"] == "Tracking/Hits.Arn"
-    assert subscription.properties["FilterPattern"] == f'{{ $.kind = "{hit.HIT}" }}'
-    for filter_ in deployed.of_type("AWS::Logs::MetricFilter"):
-        assert filter_.properties["LogGroupName"] == own
-
-
-def edge(stage, **parameters):
-    given = {"EdgeSecret": "secret", **parameters}
-    made = deployment(stage, parameters=given)
-    distributions = made.of_type("AWS::CloudFront::Distribution")
-    return made.root.outputs_of["Tracking"]["TrackingUrl"], made, distributions
-
-
-def test_without_an_edge_listeners_ask_the_functions_own_address(deployed):
-    assert deployed.of_type("AWS::CloudFront::Distribution") == []
-    url = deployed.root.outputs_of["Tracking"]["TrackingUrl"]
-    assert url == "https://TrackDownloadUrl.FunctionUrl"  # no slash: `/e/…` comes behind it
-
-
-def test_an_edge_proves_itself_and_says_who_asks():
-    for stage in ("dev", "prod"):
-        url, made, [distribution] = edge(stage)
-        assert url == "https://Tracking/Distribution.DomainName"
-        config = distribution.properties["DistributionConfig"]
-        [origin] = config["Origins"]
-        assert origin["DomainName"] == "TrackDownloadUrl.FunctionUrl"
-        assert origin["OriginCustomHeaders"] == [
-            {"HeaderName": viewer.EDGE_HEADER, "HeaderValue": "secret"}
-        ]
-        told = made.functions["track_download"].properties["Environment"]["Variables"]
-        assert told["EDGE_SECRET"] == "secret"
-        [policy] = made.of_type("AWS::CloudFront::OriginRequestPolicy")
-        facts = policy.properties["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
-        read = {name for name, _ in hit._KEPT} | {"range"}
-        read |= set(re.findall(r'headers\.get\("([a-z-]+)"', inspect.getsource(viewer)))
-        assert {name.lower() for name in facts} == read
-
-
-def test_an_edge_has_a_name_of_its_own_when_it_is_given_one():
-    named = {"TrackingHost": "t.example", "TrackingCertificate": "arn:aws:acm:us-east-1:1:c/1"}
-    url, _, [distribution] = edge("prod", **named)
-    assert url == "https://t.example"
-    config = distribution.properties["DistributionConfig"]
-    assert config["Aliases"] == ["t.example"]
-    assert config["ViewerCertificate"]["AcmCertificateArn"] == named["TrackingCertificate"]
-
-
-def test_a_laptop_has_no_edge_whatever_it_is_told():
-    url, _, distributions = edge("local")
-    assert (url, distributions) == ("https://TrackDownloadUrl.FunctionUrl", [])
-
-
 # ── what holds state ──
 
 
@@ -483,19 +394,12 @@ def test_keys_that_are_destroyed_are_gone_at_every_stage(deployed):
     assert deployed.of_type("AWS::Backup::BackupSelection", "AWS::Backup::BackupPlan") == []
 
 
-def lifecycle(deployed: Deployment, bucket: str) -> dict[str, dict]:
-    """The rules of a bucket by their id."""
-    rules = deployed[bucket].properties["LifecycleConfiguration"]["Rules"]
-    assert all(rule["Status"] == "Enabled" for rule in rules)
-    return {rule["Id"]: rule for rule in rules}
-
-
 def test_raw_addresses_of_listeners_are_gone_after_days_old_versions_too(deployed):
     """Log files hold them. Versions are there so that production survives an overwritten file."""
     kept = deployed.root.parameters["Stage"] == "prod"
     versioning = deployed["Intake/Intake"].properties["VersioningConfiguration"]
     assert versioning == {"Status": "Enabled" if kept else "Suspended"}
-    rules = lifecycle(deployed, "Intake/Intake")
+    rules = deployed.lifecycle("Intake/Intake")
     logs = [rule for rule in rules.values() if rule.get("Prefix") == "logs/"]
     days = int(deployed.root.parameters["KeepLogsDays"])
     assert [int(rule["ExpirationInDays"]) for rule in logs] == [days]
@@ -512,7 +416,7 @@ def test_old_versions_of_everything_else_are_kept_for_a_week_and_not_for_ever(de
             continue
         days = [
             rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
-            for rule in lifecycle(deployed, bucket.id).values()
+            for rule in deployed.lifecycle(bucket.id).values()
             if "NoncurrentVersionExpiration" in rule
         ]
         assert len(days) == 1, bucket.id

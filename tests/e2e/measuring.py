@@ -74,9 +74,7 @@ class Measured:
     def settle_on(self, **settings: Any) -> None:
         """Write settings as they are; the command would have the open days counted as well."""
         table = self.cloud.table(self.cloud.outputs["CoreTable"])
-        MeasurementSettingsStore(table).put(
-            self.name, MeasurementSettings.model_validate(settings)
-        )
+        MeasurementSettingsStore(table).put(self.name, MeasurementSettings.model_validate(settings))
 
     def drop(self, name: str, body: bytes, *, source: str = "cdn") -> str:
         """Put a log file where it arrives; its key. S3's notice is under way then."""
@@ -125,11 +123,13 @@ class Measured:
         if files is None:
             return self._books()
 
-        def taken() -> Books | None:
-            found = self._books()
-            return found if found.files >= files else None
+        wanted = files
 
-        return wait_until(taken, PATIENCE_SECONDS, f"{files} files of {self.name}")
+        def taken() -> list[Books]:
+            found = self._books()
+            return [found] if found.files >= wanted else []
+
+        return wait_until(taken, PATIENCE_SECONDS, f"{wanted} files of {self.name}")[0]
 
     def _books(self) -> Books:
         said = [
@@ -169,9 +169,7 @@ class Measured:
 
     def etags(self, *tables: str) -> dict[str, str]:
         """Objects of ours in tables of the lake, with what stands for their bytes."""
-        return {
-            entry["Key"]: entry["ETag"] for table in tables for entry in self._listed(table)
-        }
+        return {entry["Key"]: entry["ETag"] for table in tables for entry in self._listed(table)}
 
     def objects(self, prefix: str) -> dict[str, bytes]:
         """Objects of ours in a table of the lake, by key."""
@@ -197,16 +195,14 @@ class Measured:
         found = self.ask("days", first=str(first), last=str(last), rules=rules)["days"]
         return {state["day"]: state for state in found}
 
-    def cards(
-        self, first: date, last: date | None = None, rules: str = RULES, **of: str
-    ) -> list[dict[str, Any]]:
+    def cards(self, first: date, last: date, rules: str = RULES, **of: str) -> list[dict[str, Any]]:
         """The numbers of a period, day by day; `of` names a scope and an id."""
-        period = {"first": str(first), "last": str(last or first)}
+        period = {"first": str(first), "last": str(last)}
         return list(self.ask("downloads", rules=rules, **period, **of)["days"])
 
     def card(self, day: date, rules: str = RULES, **of: str) -> dict[str, Any]:
         """The numbers of one day that was counted."""
-        [found] = self.cards(day, rules=rules, **of)
+        [found] = self.cards(day, day, rules, **of)
         return found
 
     def due(self) -> dict[tuple[str, str], datetime]:
@@ -244,7 +240,7 @@ def _ear(cloud: LocalCloud, tenant: str) -> str:
     events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
     target = {"Id": "ear", "Arn": wanted["Attributes"]["QueueArn"]}
     events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
-    return url
+    return str(url)
 
 
 def tick(cloud: LocalCloud, at: datetime | None = None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ checked by hand; here it matters that Athena finds the files and reads the SQL.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ import pytest
 
 from tallycast.measurement.sql import names, parameters, render
 from tests.support.golden import WEEK, golden_lake, write_golden
+from tests.support.measurement_platform import a_log, a_request, listeners
 
-pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.enable_socket,
+    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),  # in awswrangler
+]
 
 VALUES = {
     "rules": "iab-2.3", "first": WEEK[0], "last": WEEK[-1], "day": WEEK[0], "show": "s1",
@@ -89,6 +95,38 @@ def test_athena_answers_as_duckdb_does(athena, golden, name):
     ]
     assert expected
     assert athena(query(name, TENANT)) == expected
+
+
+def test_what_was_counted_is_what_athena_says(athena, measured):
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    first, second = (noon - timedelta(days=back) for back in (30, 29))
+    measured.ask("sources", name="cdn", source={"show_id": "show_one"})
+    rows = [
+        *listeners(7, time=first),
+        *listeners(3, time=first + timedelta(hours=1)),  # the same again
+        *listeners(5, time=second),
+        a_request(ip="192.0.2.1", time=second, user_agent="Googlebot/2.1"),
+    ]
+    measured.drop("days.csv", a_log(rows, bad=2))
+    measured.books(1)
+    measured.count_due()
+
+    def say(name: str) -> list[tuple[Any, ...]]:
+        days = {"first": first.date(), "last": noon.date(), "rules": "iab-2.3", "show": "show_one"}
+        known = {"tenant": measured.name, **days}
+        return athena(render(name, **{key: known[key] for key in parameters(name)}))
+
+    one, other, today = (str(each.date()) for each in (first, second, noon))
+    assert say("downloads_by_day") == [(one, 7.0, 7.0), (other, 5.0, 5.0)]
+    assert [row[1:] for row in say("waterfall")] == [
+        (one, "counted", 7.0), (one, "repeat", 3.0), (other, "counted", 5.0), (other, "bot", 1.0),
+    ]  # fmt: skip
+    assert say("quality") == [
+        (one, "log", 10.0, 0.0, 10_000.0),
+        (other, "log", 6.0, 0.0, 10_000.0),
+        (today, "log", 0.0, 2.0, 0.0),
+    ]
+    assert say("restatements") == []
 
 
 def test_a_tenant_sees_its_own_rows_alone(athena):

@@ -7,12 +7,10 @@ import io
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
 import pytest
 
-from tests.e2e.measuring import LATER, RULES, Measured, all_taken_in, tick, zipped
-from tests.support.cloud import wait_until
-from tests.support.measurement_platform import PHONE, a_log, a_request, listeners
+from tests.e2e.measuring import RULES, tick, zipped
+from tests.support.measurement_platform import a_log, a_request, listeners
 from tests.support.shared import FIXTURES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
@@ -107,7 +105,7 @@ def test_one_log_in_every_dress_is_read(measured):
     writer.writeheader()
     writer.writerows({**row, "time": row["time"].isoformat()} for row in rows)
     combined = "".join(
-        f'{row["ip"]} - - [{row["time"]:%d/%b/%Y:%H:%M:%S} +0000] '
+        f"{row['ip']} - - [{row['time']:%d/%b/%Y:%H:%M:%S} +0000] "
         f'"GET /show/two.mp3 HTTP/1.1" 200 5000000 "-" "{row["user_agent"]}"\n'
         for row in listeners(7, time=NOON)
     ).encode()
@@ -116,9 +114,7 @@ def test_one_log_in_every_dress_is_read(measured):
     measured.drop("access.log", combined, source="nginx")
     measured.books(2)
     measured.count_due()
-    by_media = Counter(
-        media for (media,) in measured.rows("requests", "media")
-    )
+    by_media = Counter(media for (media,) in measured.rows("requests", "media"))
     assert by_media == {"cdn.example/show/one.mp3": 12, "cdn.example/show/two.mp3": 7}
     assert measured.card(DAY)["downloads"] == 19
 
@@ -213,7 +209,10 @@ def test_a_final_day_is_restated_with_its_cause_or_not_at_all(measured):
     measured.recount(DAY, DAY)
     rows = measured.rows("restatements", "rules, old_downloads, new_downloads, cause")
     assert rows == [("mine", 6, 9, "late data"), ("mine", 9, 8, "new rules")]
-    assert [(told["count"], told["downloads"], told["restated"], told["causes"]) for told in measured.told()] == [
+    assert [
+        (told["count"], told["downloads"], told["restated"], told["causes"])
+        for told in measured.told()
+    ] == [
         (1, 6, False, []),
         (2, 9, True, ["late data"]),
         (3, 9, False, []),

@@ -9,14 +9,14 @@ import os
 import random
 import signal
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.e2e.measuring import RULES, Measured, all_counted, all_taken_in, executions, tick
+from tests.e2e.measuring import Measured, all_counted, all_taken_in, tick
 from tests.e2e.tenants import at_once
-from tests.support.cloud import call, wait_until, waiting
-from tests.support.measurement_platform import a_log, a_request, listeners
+from tests.support.cloud import wait_until, waiting
+from tests.support.measurement_platform import a_log, a_request
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
@@ -123,7 +123,7 @@ def test_poison_delays_nothing_beside_it(poisoned):
 
 
 def test_every_file_told_of_three_times_in_any_order_counts_once(tried):
-    files = 6
+    files = 4
     keys = []
     for number in range(files):
         body, rows = a_file(number)
@@ -178,9 +178,7 @@ def test_a_worker_killed_in_the_middle_of_a_file_loses_and_repeats_nothing(tried
     assert tried.stored(*DAYS) == rows  # those of the first file
     tried.books(2)
     count_until_settled(tried)
-    assert_conserved(
-        tried, stored=2 * rows, quarantined=2 * BAD, downloads=2 * PER_DAY * len(DAYS)
-    )
+    assert_conserved(tried, stored=2 * rows, quarantined=2 * BAD, downloads=2 * PER_DAY * len(DAYS))
 
 
 def test_workers_killed_in_the_middle_of_a_count_lose_and_repeat_nothing(tried):
@@ -191,6 +189,7 @@ def test_workers_killed_in_the_middle_of_a_count_lose_and_repeat_nothing(tried):
     wait_until(lambda: opened(tried) == len(DAYS), 60, "the opened days")
     assert kill(tried.cloud, "CountDownloads")
     all_counted(tried.cloud)
+    from tests.e2e.measuring import logged; print([l for l in logged(tried.cloud,"count-downloads",tried.began) if l.get("level")=="ERROR"]) # TEMP
     count_until_settled(tried)
     assert_conserved(tried, stored=rows, quarantined=BAD, downloads=PER_DAY * len(DAYS))
 

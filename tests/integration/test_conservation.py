@@ -66,10 +66,10 @@ def a_night(number):
     return a_log(rows, bad=number), len(rows), number
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_files_told_of_in_any_order_and_number_count_once(platform, seed):
     chance = random.Random(seed)
-    files = [a_night(number) for number in range(6)]
+    files = [a_night(number) for number in range(4)]
     keys = [platform.drop(f"{n}.csv", body) for n, (body, _, _) in enumerate(files)]
     told = keys * 3
     chance.shuffle(told)
@@ -80,10 +80,10 @@ def test_files_told_of_in_any_order_and_number_count_once(platform, seed):
     assert books.deduplicated == 2 * good
     settled(platform)
     assert in_the_lake(platform) == (good, bad)
-    assert verdicts(platform) == {"counted": 36, "repeat": 6, "method": 6}
+    assert verdicts(platform) == {"counted": 24, "repeat": 4, "method": 4}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_calls_that_fail_before_or_after_they_worked_lose_and_repeat_nothing(
     platform, monkeypatch, seed
 ):
@@ -99,7 +99,8 @@ def test_calls_that_fail_before_or_after_they_worked_lose_and_repeat_nothing(
     platform.listen()
     files = [a_night(number) for number in range(4)]
     for number, (body, _, _) in enumerate(files):
-        until_done(lambda key=platform.drop(f"{number}.csv", body): platform.take(key))
+        key = platform.drop(f"{number}.csv", body)
+        until_done(lambda key=key: platform.take(key))
     for ref in until_done(platform.due):
         opened = until_done(lambda ref=ref: platform.open(ref, plan="plan"))
         for shard in opened["shards"]:
@@ -111,7 +112,6 @@ def test_calls_that_fail_before_or_after_they_worked_lose_and_repeat_nothing(
     monkeypatch.undo()
     assert in_the_lake(platform) == (good, bad)
     assert verdicts(platform) == {"counted": 24, "repeat": 4, "method": 4}
-    assert Counter(event["event_id"] for event in platform.told()).total() >= 2
     assert len({event["event_id"] for event in platform.told()}) == 2
 
 
@@ -142,18 +142,14 @@ def until_done(call):
 
 
 def test_a_file_rewritten_while_its_day_is_counted_is_counted_again(platform):
-    key = platform.drop("day.csv", a_log(listeners(5)))
-    platform.take(key)
+    platform.deliver("day.csv", listeners(5))
     opened = platform.open(platform.ref(), plan="one")
-    platform.take(platform.drop("day.csv", a_log(listeners(9))))
-    for step in (*opened["shards"], {"step": "settle", "run": opened["run"]}):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(platform, "now", platform.now + timedelta(seconds=1))
-            try:
-                platform.steps.take(step)
-            except RetryableError:
-                platform.steps.take({"step": "give_back", "run": opened["run"]})
-                break
+    platform.deliver("day.csv", listeners(9))
+    try:
+        for step in (*opened["shards"], {"step": "settle", "run": opened["run"]}):
+            platform.steps.take(step)
+    except RetryableError:  # the rows it was to be counted from are gone
+        platform.steps.take({"step": "give_back", "run": opened["run"]})
     settled(platform)
     assert verdicts(platform) == {"counted": 9}
 

@@ -187,6 +187,12 @@ class Deployment:
             for resource in self.of_type("AWS::Lambda::Function")
         }
 
+    def lifecycle(self, bucket: str) -> dict[str, dict[str, Any]]:
+        """The rules by which a bucket forgets, by their ids; all of them are in force."""
+        rules = self[bucket].properties["LifecycleConfiguration"]["Rules"]
+        assert all(rule["Status"] == "Enabled" for rule in rules)
+        return {rule["Id"]: rule for rule in rules}
+
     def role_of(self, function: Resource) -> Resource:
         """The role that a function works under."""
         return self[function.properties["Role"]]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, Literal
 
-from tallycast.measurement.model import Columns
 from tallycast.measurement.plan import LOW_MASK
 from tallycast.measurement.ranges import covered, merge
+from tallycast.measurement.rows import ENOUGH
 from tallycast.measurement.spells import unit_keys, unit_rows
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from tallycast.measurement.model import Columns
     from tallycast.measurement.plan import Plan
     from tallycast.measurement.ranges import ByteRange
 
@@ -56,45 +57,49 @@ def deliveries(
     Args:
         connection: with the tables of a count that read bytes (`threshold` one_minute).
         plan: of that count.
-        placements: table or view with PLACEMENTS.
+        placements: table or view with PLACEMENTS. Positions in a stream's segments cannot be
+            compared with it: downloads of streams are `unseen`.
 
     Returns:
         (day, ad_id, episode_id, downloads, delivered, unseen), sorted: downloads of the episode,
         those that held all bytes of the ad, and those whose bytes nobody saw.
     """
     keys = unit_keys(plan)
-    on = " AND ".join(f"r.{key} IS NOT DISTINCT FROM w.{key}" for key in keys.split(", "))
-    day = "" if plan.day is None or not plan.windowed else f"AND day = DATE '{plan.day}'"
-    single, spans = "", ""
-    if plan.has_spans:
-        single = "AND r.spans IS NULL"
-        spans = """UNION ALL SELECT unit, unnest(spans_from), unnest(spans_length), r.blind, r.media_number
-            FROM rows AS r JOIN count_spans USING (spans)"""
-    media = "r.m" if plan.has_slots else "NULL::INTEGER"
+    on = " AND ".join(f"r.{key} IS NOT DISTINCT FROM u.{key}" for key in keys.split(", "))
+    day = f"AND day = DATE '{plan.day}'" if plan.windowed and plan.day is not None else ""
+    within = "AND r.time < r.win + INTERVAL 24 HOUR" if plan.windowed else ""
     credit, first = ("r.c", "r.a") if plan.measured else ("0", "0")
+    pieces = "SELECT unit, a, c, blind, piece_m FROM own_rows"
+    if plan.has_spans and plan.measured:
+        pieces = f"""{pieces} WHERE spans IS NULL UNION ALL
+            SELECT unit, unnest(spans_from), unnest(spans_length), blind, piece_m
+            FROM own_rows JOIN count_spans USING (spans)"""
+    named = keys if plan.dated and not plan.windowed else f"{keys}, day"
     return connection.execute(
-        f"""WITH w AS (
-            SELECT *, row_number() OVER (ORDER BY ALL) AS unit, (item & {LOW_MASK}) >> 1 AS e
-            FROM (SELECT DISTINCT {keys}, day FROM count_units WHERE valid AND opens {day})),
-        rows AS (
-            SELECT w.unit, {first} AS a, {credit} AS c, {media} AS media_number,
-                {"r.spans," if plan.has_spans else ""} r.w >= 1e12 AND {credit} = 0 AS blind
-            FROM {unit_rows(plan)} AS r JOIN w ON {on}),
-        pieces AS (SELECT unit, a, c, blind, media_number FROM rows AS r
-            WHERE TRUE {single} {spans}),
-        ads AS (SELECT ad_id, first_byte AS x, last_byte AS y, m, e, episode
+        f"""WITH units AS (
+            SELECT *, row_number() OVER () AS unit, (item & {LOW_MASK}) >> 1 AS e
+            FROM (SELECT DISTINCT {named} FROM count_units WHERE valid AND opens {day})),
+        own_rows AS (
+            SELECT u.unit, {first} AS a, {credit} AS c,
+                {"r.m" if plan.has_slots and plan.measured else "NULL::INTEGER"} AS piece_m,
+                {"r.spans," if plan.has_spans and plan.measured else ""}
+                r.w >= {ENOUGH} AND {credit} = 0 AS blind
+            FROM {unit_rows(plan)} AS r JOIN units AS u ON {on} {within}),
+        pieces AS ({pieces}),
+        ads AS (SELECT ad_id, first_byte AS x, last_byte AS y, m, e, episode, segmented
             FROM {placements} JOIN count_media ON media = media_key),
         held AS (
-            SELECT day, ad_id, episode, unit, x, y, GREATEST(a, x) AS p,
-                LEAST(a + c - 1, y) AS q, blind
-            FROM ads JOIN w USING (e) LEFT JOIN pieces USING (unit)
-            WHERE media_number IS NULL OR media_number = m),
-        marked AS (SELECT *, max(q) OVER (PARTITION BY unit, ad_id ORDER BY p, q
+            SELECT day, ad_id, episode, units.unit, x, y, CASE WHEN c > 0 THEN GREATEST(a, x) END AS p,
+                CASE WHEN c > 0 THEN LEAST(a + c - 1, y) END AS q, blind OR segmented AS blind, segmented
+            FROM ads JOIN units USING (e)
+            LEFT JOIN pieces ON pieces.unit = units.unit AND (piece_m IS NULL OR piece_m = m)),
+        marked AS (SELECT *, max(q) OVER (PARTITION BY day, unit, ad_id ORDER BY p, q
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached FROM held),
         judged AS (
-            SELECT day, ad_id, episode, unit, bool_or(blind) AS blind,
-                sum(GREATEST(0, q - GREATEST(p - 1, COALESCE(reached, p - 1)))) >= any_value(y - x + 1)
-                    AS whole
+            SELECT day, ad_id, episode, unit, COALESCE(bool_or(blind), FALSE) AS blind,
+                NOT bool_or(segmented) AND COALESCE(
+                    sum(GREATEST(0, q - GREATEST(p - 1, COALESCE(reached, p - 1)))), 0)
+                    >= any_value(y - x + 1) AS whole
             FROM marked GROUP BY day, ad_id, episode, unit)
         SELECT day, ad_id, episode, count(*), count_if(whole), count_if(blind AND NOT whole)
         FROM judged GROUP BY ALL ORDER BY ALL"""  # noqa: S608 - our own names

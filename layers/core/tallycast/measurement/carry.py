@@ -32,7 +32,8 @@ def leave(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE counted_carry AS
         WITH own AS (
-            SELECT r.f, r.line, r.time, r.win, max(r.time) OVER (PARTITION BY r.ip, r.item, r.win) AS last,
+            SELECT r.f, r.line, r.time, r.win,
+                max(r.time) OVER (PARTITION BY r.ip, r.item, r.win) AS last,
                 (r.item & {LOW_MASK}) >> 1 AS e
             FROM {unit_rows(plan)} AS r WHERE {up_to}),
         still_open AS (

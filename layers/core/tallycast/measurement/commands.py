@@ -240,7 +240,7 @@ class Commands:
         match command:
             case Days():
                 found = self.days.of_tenant(tenant, rules, command.first, command.last)
-                hidden = {"lease_id", "lease_until"}
+                hidden = {"lease_id", "lease_until", "marks"}
                 return {"days": [state.model_dump(mode="json", exclude=hidden) for state in found]}
             case Downloads():
                 page = self.reader.days(

@@ -87,7 +87,9 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         {"media": "VARCHAR", "episode_id": "VARCHAR", "show_id": "VARCHAR"},
         [(media, derived_id("media", media or ""), show) for media, show in unknown],
     )
-    by_file = plan.rules.unique_by == "file_and_referrer"
+    same = "episode"
+    if plan.rules.unique_by == "file_and_referrer":
+        same = "episode, media_key"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_media AS
         WITH joined AS (
@@ -103,11 +105,11 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             LEFT JOIN count_unknown AS unknown ON seen.media IS NOT DISTINCT FROM unknown.media)
         SELECT media_key, segmented, episode, length, minute, is_playlist,
             (row_number() OVER (ORDER BY episode, media_key) - 1)::INTEGER AS m,
-            (dense_rank() OVER (ORDER BY episode{", media_key" if by_file else ""}) - 1)::INTEGER AS e,
+            (dense_rank() OVER (ORDER BY {same}) - 1)::INTEGER AS e,
             min(show_name) OVER same AS show_name, min(zone) OVER same AS zone,
             min(released) OVER same AS released,
             LEAST(minute, length) AS needed, count(*) OVER same > 1 AS several
-        FROM joined WINDOW same AS (PARTITION BY episode{", media_key" if by_file else ""})"""  # noqa: S608 - our own names
+        FROM joined WINDOW same AS (PARTITION BY {same})"""  # noqa: S608 - our own names
     )
 
 
@@ -124,8 +126,7 @@ def _zones(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     `count_dates`, when all days are counted: by zone and UTC date, which days it holds.
     """
     names = sorted(
-        name
-        for (name,) in connection.execute("SELECT DISTINCT zone FROM count_media").fetchall()
+        name for (name,) in connection.execute("SELECT DISTINCT zone FROM count_media").fetchall()
     )
     rows = []
     for number, name in enumerate(names):
@@ -206,10 +207,8 @@ def _days_in(date_utc: date, zone: ZoneInfo) -> tuple[object, ...]:
     return (*found, *([None] * (5 - len(found))))[:5]
 
 
-def _agents(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, classifier: Classifier
-) -> None:
-    """`count_agents`: every distinct user agent, what it is, and the bits of the rules it breaks."""
+def _agents(connection: duckdb.DuckDBPyConnection, plan: Plan, classifier: Classifier) -> None:
+    """`count_agents`: every distinct user agent, what it is, the bits of the rules it breaks."""
     seen = [
         agent
         for (agent,) in connection.execute(
@@ -233,7 +232,12 @@ def _agents(
         text = (agent or "").encode("utf-8", "surrogatepass")
         digest = hashlib.sha256(text).hexdigest()[:16]
         rows.append((agent, number, mask, digest, kind, name, device, category, is_bot, is_watch))
-    columns = {"agent_key": "VARCHAR", "u": "INTEGER", "faults": "INTEGER", "agent_digest": "VARCHAR"}
+    columns = {
+        "agent_key": "VARCHAR",
+        "u": "INTEGER",
+        "faults": "INTEGER",
+        "agent_digest": "VARCHAR",
+    }
     told_columns = {f"agent_{name}": kind for name, kind in list(AGENTS.items())[1:]}
     fill(connection, "count_agents", columns | told_columns, rows)
 

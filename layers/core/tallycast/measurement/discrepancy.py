@@ -7,7 +7,6 @@ thing (a redirect and a log, two vendors). What the waterfalls say explains the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +15,7 @@ from tallycast.kernel.errors import PermanentError
 from tallycast.measurement.model import COUNTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 ACCEPTABLE: Final = 0.05
 # (day, episode_id, rule, requests): a waterfall without show and source.
@@ -25,7 +24,6 @@ Line = tuple[date, str, str, int]
 
 class NoCountError(PermanentError):
     """The document is not what a count writes."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +120,7 @@ def _named(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_place(total: Difference) -> dict[str, Any]:
     return {
-        name: value
-        for name, value in total.document().items()
-        if name not in {"day", "episode_id"}
+        name: value for name, value in total.document().items() if name not in {"day", "episode_id"}
     }
 
 
@@ -164,8 +160,7 @@ def _difference(
     apart = {rule: second.get(rule, 0) - first.get(rule, 0) for rule in rules}
     # The largest first: what a reader asks for.
     ordered = sorted(
-        ((rule, gap) for rule, gap in apart.items() if gap), key=lambda pair: (-abs(pair[1]), pair[0])
+        ((rule, gap) for rule, gap in apart.items() if gap),
+        key=lambda pair: (-abs(pair[1]), pair[0]),
     )
-    return Difference(
-        day, episode, first.get(COUNTED, 0), second.get(COUNTED, 0), dict(ordered)
-    )
+    return Difference(day, episode, first.get(COUNTED, 0), second.get(COUNTED, 0), dict(ordered))

@@ -17,6 +17,7 @@ from tallycast.measurement.model import REQUESTS
 from tallycast.measurement.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
     import duckdb
@@ -118,7 +119,9 @@ def count(
             than two months' keys: count day by day.
     """
     if not 0 <= shard < shards:
-        raise InvalidShardError(f"there is no shard {shard} of {shards}", shard=shard, shards=shards)
+        raise InvalidShardError(
+            f"there is no shard {shard} of {shards}", shard=shard, shards=shards
+        )
     _sweep(connection, keep=carried)
     windowed = rules.window != "calendar"
     source, has_carry = _source(connection, requests, carried if windowed else None)
@@ -230,6 +233,4 @@ def _refined(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Plan:
         ).fetchone()
         if not (bad and bad[0]):
             unmet.add("bad_referrer")
-    return replace(
-        plan, has_slots=plan.has_slots or bool(row and row[0]), unmet=frozenset(unmet)
-    )
+    return replace(plan, has_slots=plan.has_slots or bool(row and row[0]), unmet=frozenset(unmet))

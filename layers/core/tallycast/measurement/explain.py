@@ -87,9 +87,7 @@ def explain(counted: Count, file_id: str, line: int) -> dict[str, Any]:
         "because": REASONS[rule],
         "rules": counted.plan.rules.name,
         "day": str(day),
-        "request": {
-            name: _plain(row[name]) for name in _SHOWN if row[name] not in (None, "")
-        },
+        "request": {name: _plain(row[name]) for name in _SHOWN if row[name] not in (None, "")},
         "user_agent": _agent(counted, row["user_agent"]),
         "episode": _episode(counted, row["media"]),
     }
@@ -103,7 +101,11 @@ def explain(counted: Count, file_id: str, line: int) -> dict[str, Any]:
 def _one(counted: Count, query: str, values: list[object]) -> dict[str, Any] | None:
     cursor = counted.connection.execute(query, values)
     row = cursor.fetchone()
-    return None if row is None else dict(zip([c[0] for c in cursor.description or []], row, strict=True))
+    return (
+        None
+        if row is None
+        else dict(zip([c[0] for c in cursor.description or []], row, strict=True))
+    )
 
 
 def _verdict(counted: Count, file_id: str, line: int) -> tuple[Any, str] | None:
@@ -209,15 +211,19 @@ def _window(counted: Count, file_id: str, line: int) -> dict[str, Any] | None:
             " ".join(name for name in file if name): ranges.covered(found)
             for file, found in spans.items()
         },
-        "download": download and {
+        "download": download
+        and {
             "file_id": download["file_id"],
             "line": download["line"],
             "time": _plain(download["time"]),
         },
         "lines": [
-            {"file_id": row["file_id"], "line": row["line"], "time": _plain(row["time"]), "verdict": row["rule"]}
+            {
+                "file_id": row["file_id"],
+                "line": row["line"],
+                "time": _plain(row["time"]),
+                "verdict": row["rule"],
+            }
             for row in rows[:_MOST_SHOWN]
         ],
     }
-
-

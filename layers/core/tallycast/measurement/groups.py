@@ -75,9 +75,7 @@ def group(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         SELECT {_keys(plan)}, {number(plan)}, {sums(plan)} FROM count_rows GROUP BY {_keys(plan)}"""  # noqa: S608 - our own names
     )
     for table in ("count_doubles", "count_excess"):
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS FROM count_rows LIMIT 0"
-        )
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM count_rows LIMIT 0")
     if plan.has_ids:
         _set_doubles_apart(connection, plan)
     if plan.limited:
@@ -128,7 +126,8 @@ def _set_doubles_apart(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Non
                 SELECT r.rowid AS id, d.copies,
                     row_number() OVER (PARTITION BY {", ".join("r." + n for n in names)}) AS place
                 FROM count_rows AS r
-                JOIN (SELECT {", ".join(names)}, count(*) AS copies FROM count_found GROUP BY ALL) AS d
+                JOIN (SELECT {", ".join(names)}, count(*) AS copies
+                    FROM count_found GROUP BY ALL) AS d
                 ON {alike})
             WHERE place <= copies)"""  # noqa: S608 - our own names
     )
@@ -175,7 +174,8 @@ def _set_excess_apart(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None
     own = " AND opened IS NULL" if plan.carried else ""
     connection.execute(
         f"""DELETE FROM count_flagged WHERE rowid IN (SELECT f.rowid FROM count_flagged AS f
-        SEMI JOIN (SELECT {by} FROM count_rows WHERE x AND ip IS NOT NULL{own}) AS r USING ({by}))"""  # noqa: S608 - our own names
+        SEMI JOIN (SELECT {by} FROM count_rows WHERE x AND ip IS NOT NULL{own}) AS r
+            USING ({by}))"""  # noqa: S608 - our own names
     )
     connection.execute(
         f"""INSERT INTO count_excess SELECT r.* FROM count_rows AS r

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 Period = Literal["day", "week", "month", "all"]
 
 
-def listeners_sql(
-    downloads: str, period: Period, by: Sequence[str] = ("show_id",)
-) -> str:
+def listeners_sql(downloads: str, period: Period, by: Sequence[str] = ("show_id",)) -> str:
     """A query for the distinct listeners per period.
 
     Args:
@@ -98,14 +96,14 @@ def _by(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, dict[st
         FROM counted_waterfall GROUP BY {column} ORDER BY {column}"""  # noqa: S608 - our own names
     ).fetchall()
     return {
-        value: {"requests": requests, "downloads": downloads}
-        for value, requests, downloads in rows
+        value: {"requests": requests, "downloads": downloads} for value, requests, downloads in rows
     }
 
 
 def _listeners(connection: duckdb.DuckDBPyConnection, plan: Plan) -> int:
     if plan.detail:
-        query = f"SELECT COALESCE(sum(listeners), 0) FROM ({listeners_sql('counted_downloads', 'all', by=())})"  # noqa: S608 - our own names
+        found = listeners_sql("counted_downloads", "all", by=())
+        query = f"SELECT COALESCE(sum(listeners), 0) FROM ({found})"  # noqa: S608 - our own names
     else:
         query = """SELECT count(DISTINCT hash(ip, item >> 28)) FROM count_units
             WHERE valid AND opens"""

@@ -72,8 +72,10 @@ def waterfall(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     valid = f"""SELECT day, es, CASE WHEN valid THEN '{REPEAT}' ELSE '{not_enough(plan)}' END,
             n - won - replaced FROM units
         UNION ALL SELECT day, es, '{COUNTED}', won FROM units
-        UNION ALL SELECT day, es, '{PROBE_REPLACED}', replaced FROM units"""
-    order = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(plan.rules.verdicts))
+        UNION ALL SELECT day, es, '{PROBE_REPLACED}', replaced FROM units"""  # noqa: S608 - our own names
+    order = " ".join(
+        f"WHEN '{name}' THEN {place}" for place, name in enumerate(plan.rules.verdicts)
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE counted_waterfall AS
         WITH units AS MATERIALIZED (
@@ -106,7 +108,8 @@ def downloads(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         f"""CREATE OR REPLACE TEMP TABLE count_won AS
         SELECT {_EPISODE}::INTEGER AS won_e, {_AGENT} AS won_u, day AS won_day,
             ((winner >> 44) & 1048575)::INTEGER AS won_f,
-            (winner & 17592186044415)::BIGINT AS won_line, NULLIF({together}, 0)::BIGINT AS won_bytes
+            (winner & 17592186044415)::BIGINT AS won_line,
+            NULLIF({together}, 0)::BIGINT AS won_bytes
         FROM count_units WHERE valid AND opens AND {_of_the_day(plan)}"""  # noqa: S608 - our own names
     )
     _clocks(connection, plan)

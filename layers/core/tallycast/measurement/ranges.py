@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ByteRange = tuple[int, int]
 ENDLESS: Final = 1 << 62
-_PART = re.compile(r"\s*(\d{1,18})?\s*-\s*(\d{1,18})?\s*")
+_PART = re.compile(r"\s*(\d{1,18})?\s*-\s*(\d{1,18})?\s*", re.ASCII)
 # No header with more parts is a player's; what comes behind is not credited.
 MOST_PARTS: Final = 256
 

@@ -22,6 +22,7 @@ _UNSIZED = """NOT segmented AND (whole OR (range_start = 0 AND range_end IS NULL
     AND COALESCE(bytes_sent, 1) > 0"""
 # Heavier than the shares of all requests that one listener can make; a float holds it exactly.
 ENOUGH = 1 << 40
+_CREDIT = "CASE WHEN blind THEN 0 ELSE c END"
 
 
 def _enough(plan: Plan) -> str:
@@ -67,25 +68,7 @@ def columns(plan: Plan) -> dict[str, str]:
         found["day"] = "day"
     if plan.timed:
         found["time"] = "time"
-    if plan.measured:
-        several = "spans IS NOT NULL" if plan.has_spans else "FALSE"
-        found |= {
-            "a": "a",
-            "c": "CASE WHEN blind THEN 0 ELSE c END",
-            **({"t": "t"} if plan.has_totals or plan.has_slots else {}),
-            # Enough by itself; else the share of what is needed.
-            "w": f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
-                ELSE c / t END::FLOAT""",
-        }
-    else:
-        found["w"] = f"CASE WHEN ok THEN {ENOUGH} ELSE 0 END::FLOAT"
-        if plan.detail:
-            found["c"] = "CASE WHEN blind THEN 0 ELSE c END"
-    if plan.has_slots and plan.measured:
-        found["m"] = "m"
-        found["slot"] = "hash(m, COALESCE(part, ''))"
-    if plan.has_spans and plan.measured:
-        found["spans"] = "spans"
+    found |= _credit_columns(plan) if plan.measured else _plain_columns(plan)
     if plan.limited:
         found["x"] = _exempt(plan)
     if plan.rules.keeps_probe:
@@ -95,6 +78,31 @@ def columns(plan: Plan) -> dict[str, str]:
     if plan.traced:
         found["f"] = "f"
         found["line"] = "line"
+    return found
+
+
+def _plain_columns(plan: Plan) -> dict[str, str]:
+    """Where bytes do not decide: whether the request is enough, and what it got."""
+    found = {"w": f"CASE WHEN ok THEN {ENOUGH} ELSE 0 END::FLOAT"}
+    return found | ({"c": _CREDIT} if plan.detail else {})
+
+
+def _credit_columns(plan: Plan) -> dict[str, str]:
+    """The first byte, how many from there on, what is needed (`t`), and the weight `w`.
+
+    The weight is `ENOUGH` for a request that is enough by itself, else the share of what is
+    needed. With them, where it takes more than one range to say: the file and its part.
+    """
+    several = "spans IS NOT NULL" if plan.has_spans else "FALSE"
+    found = {"a": "a", "c": _CREDIT}
+    if plan.has_totals or plan.has_slots:
+        found["t"] = "t"
+    found["w"] = f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
+        ELSE c / t END::FLOAT"""
+    if plan.has_slots:
+        found |= {"m": "m", "slot": "hash(m, COALESCE(part, ''))"}
+    if plan.has_spans:
+        found["spans"] = "spans"
     return found
 
 
@@ -171,10 +179,12 @@ def rows_sql(plan: Plan, *, extra: tuple[str, ...] = (), where: str = "TRUE") ->
     if plan.shards > 1:
         conditions.append(uniqueness.shard_sql(identity(plan), plan.shard, plan.shards))
     who = identity(plan)
-    referrer = plan.rules.unique_by == "file_and_referrer"
     bits = " | ".join(
         ["faults"]
-        + [f"CASE WHEN {test} THEN {plan.bits[name]} ELSE 0 END" for name, test in plan.conditions.items()]
+        + [
+            f"CASE WHEN {test} THEN {plan.bits[name]} ELSE 0 END"
+            for name, test in plan.conditions.items()
+        ]
     )
     joined = f"""SELECT *, {_size(plan)} AS size, {_day(plan)} AS day, {_blind(plan)} AS blind,
             {ranges.WHOLE} AS whole
@@ -193,10 +203,10 @@ def rows_sql(plan: Plan, *, extra: tuple[str, ...] = (), where: str = "TRUE") ->
         joined = joined.replace("SELECT *", "SELECT *, NULL::BIGINT AS spans_largest", 1)
     judged = f"""SELECT *, {first} AS a, {credit} AS c, {_needed(plan)} AS t,
         ({bits}) AS mask FROM ({joined})"""  # noqa: S608 - our own names
-    kept = ", ".join(
-        [*(f"{test} AS {name}" for name, test in columns(plan).items()), *extra]
-    )
-    return f"""SELECT CASE WHEN mask = 0 THEN hash({who}{", COALESCE(referrer, '')" if referrer else ""}) END AS ip,
+    kept = ", ".join([*(f"{test} AS {name}" for name, test in columns(plan).items()), *extra])
+    if plan.rules.unique_by == "file_and_referrer":
+        who += ", COALESCE(referrer, '')"
+    return f"""SELECT CASE WHEN mask = 0 THEN hash({who}) END AS ip,
         ((CASE WHEN mask = 0 THEN u ELSE mask END)::BIGINT << {LOW_BITS})
             | {_low(plan)} AS item,
         {kept}

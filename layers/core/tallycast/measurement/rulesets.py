@@ -88,7 +88,9 @@ class RuleSet(Produced):
     def _known_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in REQUEST_RULES:
-                raise ValueError(f"no rule is called {name!r}; there are {', '.join(REQUEST_RULES)}")
+                raise ValueError(
+                    f"no rule is called {name!r}; there are {', '.join(REQUEST_RULES)}"
+                )
         if len(set(names)) < len(names):
             raise ValueError("a rule is named twice")
         return names

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _DAY = "INTERVAL 24 HOUR"
 # Sums of shares are floating: between these, ranges decide.
 _SURE, _CLOSE = ENOUGH, 0.999
+
+
 def unit_keys(plan: Plan) -> str:
     """What names a window."""
     if plan.windowed:
@@ -168,7 +170,7 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     if plan.has_spans:
         spans = f"""UNION ALL SELECT {keys}, {slot},
                 unnest(spans_from) AS a, unnest(spans_length) AS c
-            FROM open_rows JOIN count_spans ON open_rows.spans = count_spans.spans"""
+            FROM open_rows JOIN count_spans ON open_rows.spans = count_spans.spans"""  # noqa: S608 - our own names
     single = "WHERE open_rows.spans IS NULL" if plan.has_spans else ""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_covered AS

@@ -61,9 +61,7 @@ def openings(times: Sequence[datetime], window: Window, zone: tzinfo) -> list[da
 def counts(times: Sequence[datetime], window: Window, zone: tzinfo) -> list[int]:
     """1 for each time that opens a window, else 0 (the golden table of §5.5.1)."""
     starts = openings(times, window, zone)
-    return [
-        int(index == 0 or start != starts[index - 1]) for index, start in enumerate(starts)
-    ]
+    return [int(index == 0 or start != starts[index - 1]) for index, start in enumerate(starts)]
 
 
 def offsets_in(date_utc: date, zone: tzinfo) -> tuple[int, datetime | None, int | None]:

@@ -39,7 +39,18 @@ RULES = [
     for rules in BUILT_IN.values()
     for window in ("calendar", "rolling", "extending")
 ]  # fmt: skip
-AGENTS = ["phone", "phone", "browser", "GoogleBot", "okhttp/3", "atc/1 watchOS/9", "", None, "123", "a\x00"]
+AGENTS = [
+    "phone",
+    "phone",
+    "browser",
+    "GoogleBot",
+    "okhttp/3",
+    "atc/1 watchOS/9",
+    "",
+    None,
+    "123",
+    "a\x00",
+]
 RANGES = [
     (None, None, None), (None, None, None), (0, 1, None), (0, None, None), (0, 19, None),
     (10, 39, None), (30, 69, None), (5, 4, None), (3, 3, None), (7, 8, None), (-30, None, None),

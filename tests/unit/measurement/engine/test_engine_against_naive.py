@@ -1,21 +1,17 @@
 """The engine and an independent count, request by request, agree on whatever comes."""
 
-import random
 from collections import Counter
-from datetime import timedelta
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from tallycast.measurement.model import REQUESTS
-from tests.support.counting import a_count, a_table, in_lines, naive_count
+from tests.support.counting import a_count, naive_count
 from tests.unit.measurement.engine.strategies import EPISODES, RULES, requests
 
 # Each example is a whole count: one that fails is shown as it is, not made smaller.
 calm = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),

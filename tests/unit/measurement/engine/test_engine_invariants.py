@@ -17,7 +17,7 @@ from tests.unit.measurement.engine.strategies import EPISODES, RULES, requests
 
 # Each example is several whole counts: one that fails is shown as it is, not made smaller.
 calm = settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -82,10 +82,8 @@ def test_a_delivery_repeated_changes_no_download_and_is_one_more_request(rules, 
     rows = [row | {"request_id": f"r{number}"} for number, row in enumerate(rows)]
     before = counted(rules, rows)
     waterfall, downloads = summed(before.waterfall()), before.downloads()
-    kept = [v for v in before.verdicts() if v[3] not in ("volume",)]
-    place = next(
-        ((f, line) for f, line, _, rule in kept if rule not in rules.request_rules), None
-    )
+    kept = [v for v in before.verdicts() if v[3] != "volume"]
+    place = next(((f, line) for f, line, _, rule in kept if rule not in rules.request_rules), None)
     if place is None:
         return
     again = next(row for row in rows if (row["file_id"], row["line"]) == place)
@@ -148,18 +146,29 @@ def day_by_day(rules, rows, shards=1):
         a_table(con, "before", REQUESTS | {"opened": "TIMESTAMP"}, carried)
         left = []
         for shard in range(shards):
-            part = a_count(rules, near, EPISODES, con=con, day=day, carried="before", shard=shard, shards=shards)
+            part = a_count(
+                rules,
+                near,
+                EPISODES,
+                con=con,
+                day=day,
+                carried="before",
+                shard=shard,
+                shards=shards,
+            )
             waterfall += summed(part.waterfall())
             downloads += part.downloads()
             if rules.window != "calendar":
-                left += [dict(zip([*REQUESTS, "opened"], line, strict=True)) for line in part.carry()]
+                left += [
+                    dict(zip([*REQUESTS, "opened"], line, strict=True)) for line in part.carry()
+                ]
         carries[day] = left
     return waterfall, sorted(downloads, key=str)
 
 
 @outlasting
 @given(rows=requests(hours=200))
-@calm
+@settings(calm, max_examples=3)
 def test_days_counted_one_by_one_with_what_is_carried_are_the_whole(rules, rows):
     whole = counted(rules, rows)
     expected = summed(whole.waterfall()), sorted(whole.downloads(), key=str)
@@ -176,14 +185,18 @@ def test_calendar_days_counted_one_by_one_are_the_whole(rules, rows):
 
 @outlasting
 @given(rows=requests(hours=200))
-@settings(calm, max_examples=4)
+@settings(calm, max_examples=2)
 def test_what_shards_carry_is_shared_out_anew(rules, rows):
     assert day_by_day(rules, rows, shards=3) == day_by_day(rules, rows)
 
 
 def test_windows_may_follow_a_listener_over_the_years_end():
-    rows = in_lines([a_request(MONDAY.replace(month=12, day=31, hour=23)),
-                     a_request(MONDAY.replace(year=2027, month=1, day=1, hour=1))])
+    rows = in_lines(
+        [
+            a_request(MONDAY.replace(month=12, day=31, hour=23)),
+            a_request(MONDAY.replace(year=2027, month=1, day=1, hour=1)),
+        ]
+    )
     assert a_count(rule_set(window="rolling"), rows).document()["downloads"] == 1
     assert a_count(rule_set(), rows).document()["downloads"] == 2
 
@@ -192,8 +205,12 @@ def test_a_local_day_over_a_months_end_has_one_listener():
     from tests.support.counting import an_episode
 
     tokyo = an_episode(zone="Asia/Tokyo")
-    rows = in_lines([a_request(MONDAY.replace(month=11, day=30, hour=16)),
-                     a_request(MONDAY.replace(month=12, day=1, hour=3))])
+    rows = in_lines(
+        [
+            a_request(MONDAY.replace(month=11, day=30, hour=16)),
+            a_request(MONDAY.replace(month=12, day=1, hour=3)),
+        ]
+    )
     found = a_count(rule_set(), rows, [tokyo])
     assert found.document()["downloads"] == 1
     assert found.document()["listeners"] == 1

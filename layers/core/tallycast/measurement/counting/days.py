@@ -59,7 +59,7 @@ class Inputs(Produced):
 
 
 class DayState(Produced):
-    """What is known of a day's count."""
+    """What is known of a day's count. `marks` says how often it was marked due, ever."""
 
     tenant: str
     rules: str
@@ -74,6 +74,7 @@ class DayState(Produced):
     listeners: int = 0
     shards: int = 0
     due_at: datetime | None = None
+    marks: int = 0
     lease_id: str | None = None
     lease_until: datetime | None = None
 
@@ -110,7 +111,29 @@ class DayStore:
             yield _state_of(item)
 
     def mark_due(self, ref: DayRef, at: datetime) -> None:
-        """Have a day counted at `at`, or earlier if it is due earlier already."""
+        """Have a day counted at `at`, or earlier if it is due earlier already.
+
+        Every mark is counted, so that a run which began before it leaves the day due.
+        """
+        while not (self._mark_earlier(ref, at) or self._mark_again(ref)):
+            pass  # it was settled between the two: it is due no more, and marked anew
+
+    def _mark_again(self, ref: DayRef) -> bool:
+        """Mark a day that is due early enough; whether it is due still."""
+        try:
+            with translated(f"mark day {ref.day} due"):
+                self._table.update_item(
+                    Key=ref.key,
+                    UpdateExpression="ADD marks :one",
+                    ConditionExpression=Attr("due_at").exists(),
+                    ExpressionAttributeValues={":one": 1},
+                )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def _mark_earlier(self, ref: DayRef, at: datetime) -> bool:
+        """Mark a day due at `at`; False when it is due earlier already."""
         condition = Attr("due_at").not_exists() | Attr("due_at").gt(to_text(at))
         try:
             with translated(f"mark day {ref.day} due"):
@@ -118,7 +141,7 @@ class DayStore:
                     Key=ref.key,
                     UpdateExpression=(
                         "SET due_shard = :shard, due_at = :at, tenant = :tenant, "
-                        "#rules = :rules, #day = :day, kind = :kind"
+                        "#rules = :rules, #day = :day, kind = :kind ADD marks :one"
                     ),
                     ConditionExpression=condition,
                     ExpressionAttributeNames={"#rules": "rules", "#day": "day"},
@@ -129,10 +152,12 @@ class DayStore:
                         ":rules": ref.rules,
                         ":day": ref.day.isoformat(),
                         ":kind": "day",
+                        ":one": 1,
                     },
                 )
         except ConditionFailedError:
-            return  # it is due earlier already
+            return False
+        return True
 
     def due(self, now: datetime) -> Iterator[DayRef]:
         """Every day that waits for a count, of all tenants."""
@@ -212,22 +237,22 @@ class DayStore:
         except ConditionFailedError:
             return
 
-    def settle(self, state: DayState, lease_id: str, *, seen_due: datetime | None) -> None:
+    def settle(self, state: DayState, lease_id: str, *, seen_marks: int) -> None:
         """Write a day's new state and give the day back.
 
         `state.due_at` is when it is to be counted next, None for never. When the day was marked
-        due again while it was counted (its `due_at` is not `seen_due` any more), the mark stays.
+        due again while it was counted (its `marks` are not `seen_marks` any more), it stays due.
 
         Raises:
             LeaseExpiredError: another run has taken the day over.
         """
-        fields = state.model_dump(mode="json", exclude_none=True, exclude={"due_at"})
+        fields = state.model_dump(mode="json", exclude_none=True, exclude={"due_at", "marks"})
         for name in ("lease_id", "lease_until"):
             fields.pop(name, None)
         if state.counted_at is not None:
             fields["counted_at"] = to_text(state.counted_at)
         self._settle(state.ref, fields, lease_id)
-        self._settle_due(state, seen_due)
+        self._settle_due(state, seen_marks)
 
     def _settle(self, ref: DayRef, fields: dict[str, Any], lease_id: str) -> None:
         sets = ", ".join(f"#{name} = :{name}" for name in fields)
@@ -245,12 +270,9 @@ class DayStore:
                 f"another run counts {ref.day} now", day=str(ref.day)
             ) from error
 
-    def _settle_due(self, state: DayState, seen_due: datetime | None) -> None:
-        unmarked = (
-            Attr("due_at").not_exists()
-            if seen_due is None
-            else Attr("due_at").eq(to_text(seen_due))
-        )
+    def _settle_due(self, state: DayState, seen_marks: int) -> None:
+        marks = Attr("marks")
+        unmarked = marks.eq(seen_marks) if seen_marks else marks.not_exists()
         arguments: dict[str, Any] = {"UpdateExpression": "REMOVE due_at, due_shard"}
         if state.due_at is not None:
             arguments = {
@@ -266,7 +288,7 @@ class DayStore:
                     Key=state.ref.key, ConditionExpression=unmarked, **arguments
                 )
         except ConditionFailedError:
-            return  # marked in between: it is due again at once
+            return  # marked in between: it stays due
 
     def _query(self, **arguments: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - boto3's own
         start: dict[str, Any] = {}

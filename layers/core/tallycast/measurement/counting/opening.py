@@ -130,7 +130,7 @@ class Opening:
                 final=final,
                 was_final=state.state == "final",
                 next_due=next_due,
-                seen_due=state.due_at,
+                seen_marks=state.marks,
             )
             self.lake.put(snapshot.path, run.part(EPISODES))
         self.runs.put(run)
@@ -149,7 +149,7 @@ class Opening:
 
     def _leave(self, state: DayState, run_id: str, *, next_due: datetime | None) -> None:
         unchanged = state.model_copy(update={"due_at": next_due})
-        self.days.settle(unchanged, run_id, seen_due=state.due_at)
+        self.days.settle(unchanged, run_id, seen_marks=state.marks)
 
 
 def _inputs(

@@ -55,7 +55,7 @@ class Run(Produced):
     final: bool
     was_final: bool
     next_due: datetime | None
-    seen_due: datetime | None
+    seen_marks: int
 
     @property
     def days_of_files(self) -> list[DayFiles]:

@@ -90,7 +90,7 @@ class Settling:
             newest = _newest(db, parts["downloads"])
         settled = Settled(requests, downloads, listeners, restated, written.written, newest)
         self.bus.put([_told(run, settled, shows, why)])
-        self.days.settle(_state(run, settled), run.run_id, seen_due=run.seen_due)
+        self.days.settle(_state(run, settled), run.run_id, seen_marks=run.seen_marks)
         return settled
 
     def _settled_before(self, run: Run) -> Settled | None:
