@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tallycast.measurement.engine import count
 from tallycast.measurement.model import EPISODES, REQUESTS
@@ -67,7 +67,8 @@ SELECT TIMESTAMP '2026-11-10' + to_microseconds((us + j * 7000000) % 86400000000
     (CASE WHEN hash(i, j, 8) % 100 < 2 THEN 304 WHEN kind = 'whole' THEN 200 ELSE 206 END)::SMALLINT
         AS status,
     CASE kind WHEN 'whole' THEN NULL WHEN 'chunks' THEN j * 262144
-        WHEN 'stream' THEN CASE WHEN j < 2 THEN 0 ELSE (j - 1) * 4000000 END ELSE 0 END AS range_start,
+        WHEN 'stream' THEN CASE WHEN j < 2 THEN 0 ELSE (j - 1) * 4000000 END ELSE 0 END
+        AS range_start,
     CASE kind WHEN 'whole' THEN NULL WHEN 'chunks' THEN j * 262144 + 262143
         WHEN 'stream' THEN CASE WHEN j = 0 THEN 1 ELSE 28799999 END
         ELSE CASE WHEN j = 0 THEN 1 END END AS range_end,
@@ -76,7 +77,8 @@ SELECT TIMESTAMP '2026-11-10' + to_microseconds((us + j * 7000000) % 86400000000
         WHEN 'chunks' THEN 262144 WHEN 'stream' THEN CASE WHEN j = 0 THEN 2 ELSE 4000000 END
         ELSE CASE WHEN j = 0 THEN 2 WHEN h4 % 4 = 0 THEN 400000 ELSE 3000000 END END AS bytes_sent,
     NULL::BIGINT AS total_bytes, '2026-11' AS ip_key,
-    md5(ip::VARCHAR) || md5('x' || ip) AS ip_hash, md5('y' || ip) || md5('z' || ip) AS ip_hash_previous,
+    md5(ip::VARCHAR) || md5('x' || ip) AS ip_hash,
+    md5('y' || ip) || md5('z' || ip) AS ip_hash_previous,
     ['US', 'GB', 'DE', 'FR'][1 + (ip % 4)] AS country, 'R' || (ip % 50) AS region,
     (ip % 5000)::INTEGER AS asn,
     CASE WHEN ip % 60 = 0 THEN 'data_centre' WHEN ip % 7 = 0 THEN 'cellular' ELSE 'household' END
@@ -93,6 +95,12 @@ BARE = """SELECT media, day, count(*) FROM (
     FROM requests) GROUP BY media, day"""
 SCAN = """SELECT max(hash(ip_hash)), max(hash(user_agent)), max(hash(media)), max(time)
     FROM requests"""
+
+
+COLUMNS = [
+    "ip_hash", "user_agent", "media", "method", "status", "range_start", "range_end", "bytes_sent",
+    "network",
+]  # fmt: skip
 
 
 class Agents:
@@ -123,7 +131,8 @@ def generate(folder: Path, rows: int, *, ids: bool) -> Path:
     for name, value in plays.items():
         query = query.replace(f"${name}", str(value))
     con.execute(
-        f"COPY (SELECT {names} FROM ({query})) TO '{path}' (FORMAT parquet, COMPRESSION snappy)"
+        f"COPY (SELECT {names} FROM ({query})) TO '{path}' "  # noqa: S608 - our own names
+        "(FORMAT parquet, COMPRESSION snappy)"
     )
     return path
 
@@ -174,11 +183,8 @@ def by_pandas(path: str) -> Callable[[], int]:
     """The rules that decide most, as a data frame does them."""
     import pandas as pd  # noqa: PLC0415 - only the process that measures it loads it
 
-    columns = ["ip_hash", "user_agent", "media", "time", "method", "status", "range_start",
-               "range_end", "bytes_sent", "network"]  # fmt: skip
-
     def work() -> int:
-        rows = pd.read_parquet(path, columns=columns)
+        rows = pd.read_parquet(path, columns=COLUMNS)
         rows = rows[(rows["method"] == "GET") & rows["status"].isin([200, 206])]
         rows = rows[~(rows["range_end"] == rows["range_start"] + 1)]
         rows = rows[~rows["network"].isin(["data_centre", "vpn"])]
@@ -204,8 +210,7 @@ def by_pyarrow(path: str) -> Callable[[], int]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
     def work() -> int:
-        table = pq.read_table(path, columns=["ip_hash", "user_agent", "media", "method", "status",
-                                             "range_start", "range_end", "bytes_sent", "network"])  # fmt: skip
+        table = pq.read_table(path, columns=COLUMNS)
         two = pc.fill_null(pc.equal(table["range_end"], pc.add(table["range_start"], 1)), False)  # noqa: FBT003 - its signature
         keep = pc.and_(
             pc.equal(table["method"], "GET"),
@@ -305,7 +310,8 @@ def show(what: str, found: dict[str, float], bare: float, scale: int = 1) -> Non
     scaled = f"  (on 1/{scale} of the rows, scaled)" if scale > 1 else ""
     print(
         f"  {what:<38}{found['cpu'] * scale:>8.2f} s {found['cpu'] * scale / bare:>7.2f} x"
-        f"{found['wall'] * scale:>9.2f} s{found['peak']:>8.0f} MB{int(found['result']):>11,}{scaled}"
+        f"{found['wall'] * scale:>9.2f} s{found['peak']:>8.0f} MB"
+        f"{int(found['result']):>11,}{scaled}"
     )
 
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infra.demo.waiting import wait_for
+from infra.demo.waiting import DemoStuckError, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -154,12 +154,18 @@ class Mailbox:
         Raises:
             DemoStuckError: they never do.
         """
+        seen = 0
 
         def look() -> list[Entry] | None:
+            nonlocal seen
             entries = self.books()
-            return entries if sum(one.accepted for one in entries) >= accepted else None
+            seen = together(entries).accepted
+            return entries if seen >= accepted else None
 
-        return wait_for(self._cloud, look, f"the intake of {accepted:,} lines")
+        try:
+            return wait_for(self._cloud, look, f"the intake of {accepted:,} lines")
+        except DemoStuckError as error:
+            raise DemoStuckError(f"{error.message}; {seen:,} were accepted") from error
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         group = self._cloud.resources["IngestLogLogs"]

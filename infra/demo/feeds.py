@@ -119,7 +119,9 @@ class Demo:
             done = all(m and datetime.fromisoformat(m) >= since for m in moments)
             return wanted if done else None
 
-        feeds = wait_for(self._cloud, all_polled, f"the polls of {phase.name.lower().replace('_', ' ')}")
+        feeds = wait_for(
+            self._cloud, all_polled, f"the polls of {phase.name.lower().replace('_', ' ')}"
+        )
         return [line(expected[slug], feed) for slug, feed in feeds.items()]
 
     def heard(self, phase: Phase) -> report.Heard:

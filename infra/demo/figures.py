@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BARS = "▁▂▃▄▅▆▇█"
 _TOP = 8
+_NOBODY_KNOWS = "-"
 _SEEN_BY = {"log": "logs", "prefix": "our prefix"}
 _FORMS = {"cloudfront": "CloudFront, gzipped", "csv": "CSV", "jsonl": "JSON lines"}
 
@@ -43,7 +44,7 @@ def sparkline(numbers: Sequence[int]) -> str:
 
 def percent(difference: Difference) -> str:
     """The error as text; nothing, where nobody knows the truth."""
-    return f"{difference.percent:+.2f} %" if difference.true else "–"
+    return f"{difference.percent:+.2f} %" if difference.true else _NOBODY_KNOWS
 
 
 def _table(*columns: str, left: int = 1) -> Table:
@@ -68,7 +69,7 @@ def _books(console: Console, outcome: Outcome) -> None:
     hits = [one for one in outcome.books if one.file.startswith("hits/")]
     rows = [
         (entry.file.rpartition("/")[2], _FORMS[by_name[entry.file.rpartition("/")[2]].form], entry)
-        for entry in outcome.books
+        for entry in sorted(outcome.books, key=lambda one: (one.deduplicated > 0, one.file))
         if entry not in hits
     ]
     for name, form, entry in (
@@ -95,7 +96,7 @@ def _books(console: Console, outcome: Outcome) -> None:
 def _accuracy(console: Console, outcome: Outcome) -> None:
     console.print("Downloads, measured and true", style="bold")
     table = _table(
-        "", "rules", "seen by", "measured", "can be known", "error", "people got", "error", left=3
+        "", "rules", "seen by", "measured", "knowable", "error", "people got", "error", left=3
     )
     for report in accuracy(outcome.numbers, outcome.truth):
         judged = report.rules == PAID_BY
@@ -107,13 +108,14 @@ def _accuracy(console: Console, outcome: Outcome) -> None:
             _number(report.visible.measured),
             _number(report.visible.true),
             percent(report.visible),
-            _number(report.persons.true) if report.persons.true else "–",
+            _number(report.persons.true) if report.persons.true else _NOBODY_KNOWS,
             percent(report.persons),
         )
     console.print(table)
     console.print(
-        "can be known: what perfect rules make of the requests; people got: what nobody can "
-        "measure\nexactly. A prefix sees no bytes, and its listeners are sent without a story.",
+        "knowable: what perfect rules would make of these requests. people got: who heard a minute "
+        "or more;\nno rules can know that. A prefix sees no bytes, so what people got is not told "
+        "for it.",
         style="dim",
     )
 
@@ -144,8 +146,9 @@ def _waterfall(console: Console, outcome: Outcome) -> None:
         for each in verdict.report.waterfall
     ):
         console.print(
-            "~ some logs have no request ids, so a replay looks like a repetition; some escape "
-            "referrers",
+            "~ hidden by a format: CSV has no request ids, and our redirect gives every request its "
+            "own, so a\nreplay looks like a repetition; CloudFront escapes referrers, so a bad one may "
+            "pass. A scraper's\nspike may be cut in two by a midnight.",
             style="dim",
         )
 

@@ -176,13 +176,11 @@ class MeasurementActs:
         with steps.step("The days are counted, under two rule sets"):
             counted = count_all(self._cloud)
         with steps.step("Reading the numbers back"):
-            span = (today - timedelta(days=DAYS + 1), today + timedelta(days=1))
+            span = (today - timedelta(days=DAYS + 2), today + timedelta(days=1))
             numbers = read_back(self._platform, self._tenant, listening.cast, self._ids, span)
         truth = listening.truth_with(self._ids, today)
         judged = verdicts(numbers, truth)
-        return Outcome(
-            self._ids, listening, sent, books, numbers, truth, judged, counted
-        )
+        return Outcome(self._ids, listening, sent, books, numbers, truth, judged, counted)
 
     def set_up(self, listening: Listening) -> None:
         """Two rule sets side by side, and the shows' own time zones."""

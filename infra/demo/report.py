@@ -27,7 +27,8 @@ _ACTS = {
     Phase.SECOND_TICK: "Tick 1, after new episodes, moves and troubles",
     Phase.THIRD_TICK: "Tick 2, after more of it",
 }
-WIDTH = 124  # of the terminal that shows every table without wrapping
+WIDTH = 100  # of what is no terminal
+_WIDE = 124  # of the terminal that shows everything uncut
 _COLUMNS = {
     "new": "new",
     "updated": "edited",
@@ -78,24 +79,24 @@ def show(
     heard: Heard,
 ) -> None:
     """Print one table per act, then the sums."""
-    wide = console.width >= WIDTH
+    show_width, host_width = (28, 38) if console.width >= _WIDE else (22, 24)
     habits = {each.slug: each.habit for each in shows}
     for phase, act in _ACTS.items():
         console.print()
         console.print(act, style="bold")
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("", no_wrap=True)
-        table.add_column("show", no_wrap=wide)
-        table.add_column("its host", style="dim", no_wrap=wide, max_width=38)
+        table.add_column("show", no_wrap=True)
+        table.add_column("its host", style="dim", no_wrap=True, max_width=host_width)
         table.add_column("outcome", no_wrap=True, min_width=15)
         for title in _COLUMNS.values():
             table.add_column(title, justify="right", min_width=len(title), no_wrap=True)
         for each in (each for each in lines if each.expected.phase is phase):
             table.add_row(
                 "[green]✓[/]" if each.agrees else "[red]✗[/]",
-                plain(each.expected.slug, 26),
-                habits[each.expected.slug].description,
-                each.error or _outcome(each),
+                plain(each.expected.slug, show_width),
+                plain(habits[each.expected.slug].description, host_width),
+                (each.error or _outcome(each)).removesuffix("Error"),
                 *(str(each.counts.get(name, 0) or "·") for name in _COLUMNS),
             )
         console.print(table)

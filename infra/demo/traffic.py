@@ -26,16 +26,15 @@ if TYPE_CHECKING:
     from tallycast.demo.traffic.catalogue import Audio
     from tallycast.demo.traffic.live import LivePlan
 
-ROWS = 24_000
-HITS = 500
-DAYS = 4
+ROWS = 20_000
+HITS = 400
 # What each day's log is written as, oldest first; `deliveries` says what becomes of each.
-FORMS = ("cloudfront", "jsonl", "cloudfront", "csv")
-_MEMORY_MB = 512
-# A scraper takes 87 files; it stands out only where there are as many.
-_LEAST_PREFIXED_EPISODES = 100
-_EVERY = 3
+FORMS = ("cloudfront", "jsonl", "csv")
+DAYS = len(FORMS)
 PREFIX_ZONE = "UTC"
+_MEMORY_MB = 512
+# A scraper takes 87 files, and stands out only where there are as many. More would take longer.
+_LEAST_EPISODES = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +116,24 @@ class Listening:
 
 
 def cast_of(shows: Iterable[DemoShow]) -> Cast:
-    """Who is listened to, and how each is measured: every third by prefix, until there are enough.
+    """Who is listened to, and how each is measured: by turns, until both have enough episodes.
 
     Args:
         shows: those whose feeds are read, as generated.
     """
-    final = {show.slug: show_at(show, Phase.THIRD_TICK) for show in shows}
-    prefixed: set[str] = set()
-    episodes = 0
-    for slug in [*list(final)[_EVERY - 1 :: _EVERY], *final]:
-        if episodes < _LEAST_PREFIXED_EPISODES and slug not in prefixed:
-            prefixed.add(slug)
-            episodes += len(final[slug].episodes)
-    zones = {
-        slug: PREFIX_ZONE if slug in prefixed else ZONES[number % len(ZONES)]
-        for number, slug in enumerate(final)
-    }
-    return Cast(final, zones, frozenset(prefixed))
+    final: dict[str, DemoShow] = {}
+    zones: dict[str, str] = {}
+    behind_us: set[str] = set()
+    episodes = {False: 0, True: 0}
+    for show in shows:
+        prefixed = episodes[True] < episodes[False]
+        if episodes[prefixed] < _LEAST_EPISODES:
+            final[show.slug] = show_at(show, Phase.THIRD_TICK)
+            zones[show.slug] = PREFIX_ZONE if prefixed else ZONES[len(zones) % len(ZONES)]
+            episodes[prefixed] += len(show.episodes)
+            if prefixed:
+                behind_us.add(show.slug)
+    return Cast(final, zones, frozenset(behind_us))
 
 
 def prepare(cast: Cast, into: Path, *, seed: int, midnight: datetime) -> Listening:
@@ -168,9 +168,7 @@ def _renamed(cast: Cast, own: Mapping[str, str], ids: Mapping[str, str]) -> dict
     renamed: dict[str, str] = {}
     for prefixed in (False, True):
         pairs: Sequence[tuple[Audio, Audio]] = tuple(
-            zip(
-                cast.audio(own, prefixed=prefixed), cast.audio(ids, prefixed=prefixed), strict=True
-            )
+            zip(cast.audio(own, prefixed=prefixed), cast.audio(ids, prefixed=prefixed), strict=True)
         )
         renamed |= {before.episode_id: after.episode_id for before, after in pairs}
     return renamed

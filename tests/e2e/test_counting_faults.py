@@ -189,7 +189,6 @@ def test_workers_killed_in_the_middle_of_a_count_lose_and_repeat_nothing(tried):
     wait_until(lambda: opened(tried) == len(DAYS), 60, "the opened days")
     assert kill(tried.cloud, "CountDownloads")
     all_counted(tried.cloud)
-    from tests.e2e.measuring import logged; print([l for l in logged(tried.cloud,"count-downloads",tried.began) if l.get("level")=="ERROR"]) # TEMP
     count_until_settled(tried)
     assert_conserved(tried, stored=rows, quarantined=BAD, downloads=PER_DAY * len(DAYS))
 

@@ -69,11 +69,12 @@ def deliveries(
     day = f"AND day = DATE '{plan.day}'" if plan.windowed and plan.day is not None else ""
     within = "AND r.time < r.win + INTERVAL 24 HOUR" if plan.windowed else ""
     credit, first = ("r.c", "r.a") if plan.measured else ("0", "0")
-    pieces = "SELECT unit, a, c, blind, piece_m FROM own_rows"
+    shape = "unit, a, c, blind, piece_m"
+    pieces = f"SELECT {shape} FROM own_rows"  # noqa: S608 - our own names
     if plan.has_spans and plan.measured:
         pieces = f"""{pieces} WHERE spans IS NULL UNION ALL
             SELECT unit, unnest(spans_from), unnest(spans_length), blind, piece_m
-            FROM own_rows JOIN count_spans USING (spans)"""
+            FROM own_rows JOIN count_spans USING (spans)"""  # noqa: S608 - our own names
     named = keys if plan.dated and not plan.windowed else f"{keys}, day"
     return connection.execute(
         f"""WITH units AS (
@@ -89,8 +90,10 @@ def deliveries(
         ads AS (SELECT ad_id, first_byte AS x, last_byte AS y, m, e, episode, segmented
             FROM {placements} JOIN count_media ON media = media_key),
         held AS (
-            SELECT day, ad_id, episode, units.unit, x, y, CASE WHEN c > 0 THEN GREATEST(a, x) END AS p,
-                CASE WHEN c > 0 THEN LEAST(a + c - 1, y) END AS q, blind OR segmented AS blind, segmented
+            SELECT day, ad_id, episode, units.unit, x, y,
+                CASE WHEN c > 0 THEN GREATEST(a, x) END AS p,
+                CASE WHEN c > 0 THEN LEAST(a + c - 1, y) END AS q,
+                blind OR segmented AS blind, segmented
             FROM ads JOIN units USING (e)
             LEFT JOIN pieces ON pieces.unit = units.unit AND (piece_m IS NULL OR piece_m = m)),
         marked AS (SELECT *, max(q) OVER (PARTITION BY day, unit, ad_id ORDER BY p, q
