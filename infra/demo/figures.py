@@ -146,9 +146,9 @@ def _waterfall(console: Console, outcome: Outcome) -> None:
         for each in verdict.report.waterfall
     ):
         console.print(
-            "~ hidden by a format: CSV has no request ids, and our redirect gives every request its "
-            "own, so a\nreplay looks like a repetition; CloudFront escapes referrers, so a bad one may "
-            "pass. A scraper's\nspike may be cut in two by a midnight.",
+            "~ hidden by a format: CSV has no request ids, and our redirect gives each request its "
+            "own, so a\nreplay looks like a repetition; CloudFront escapes referrers, so a bad one "
+            "may pass. A scraper's\nspike may be cut in two by a midnight.",
             style="dim",
         )
 

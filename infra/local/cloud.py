@@ -233,11 +233,15 @@ class LocalCloud:
             last = emulator.last_lines(self.folder)
             raise EmulatorDiedError("ended by itself", last, self.folder.log)
 
-    def stop(self) -> bool:
-        """End MiniStack and its workers; whether its state was saved."""
+    def stop(self, *, patience: float = process.PATIENCE_SECONDS) -> bool:
+        """End MiniStack and its workers; whether its state was saved.
+
+        Args:
+            patience: seconds that it has to save its state, and end by itself.
+        """
         saved = True
         if self.record.pid is not None and self.is_running():
-            saved = process.stop(self.record.pid)
+            saved = process.stop(self.record.pid, patience=patience)
         elif self.record.pid is not None and process.find(self.record.pid) is None:
             process.end_group(self.record.pid)  # workers that MiniStack left behind
         if self._child is not None:

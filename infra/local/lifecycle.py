@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 KEPT_LOGS = 5
+_NO_STATE_SECONDS = 1.0
 
 
 def start(
@@ -154,7 +155,9 @@ def local_cloud(
                 ended_well = True
             finally:
                 with undisturbed():
-                    cloud.stop()
+                    # There is nothing to save, and its threads may take long to end.
+                    patience = _NO_STATE_SECONDS if ephemeral else process.PATIENCE_SECONDS
+                    cloud.stop(patience=patience)
         finally:
             if ephemeral:
                 shutil.rmtree(folder.root, ignore_errors=True)

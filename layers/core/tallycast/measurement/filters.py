@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LONGEST_AGENT: Final = 1024
+# Control characters, halves of characters, private ones and none at all.
+_NO_TEXT: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
 SAFE_FOR: Final = timedelta(days=90)
 
 # A referrer is the address of a page (or of an app): it cannot hold these.
@@ -83,9 +85,9 @@ def is_malformed(user_agent: str | None) -> bool:
     return (
         len(text) > LONGEST_AGENT
         or not any(letter.isalpha() for letter in text)
-        or any(unicodedata.category(sign) in {"Cc", "Cs", "Co", "Cn"} for sign in text)
-        or "\ufffd" in text
-        or any(trick in text.lower() for trick in ("${", "<script", "{{", "%%{"))
+        or (not text.isprintable() and any(unicodedata.category(s) in _NO_TEXT for s in text))
+        or any(trick in text for trick in ("\ufffd", "${", "{{", "%{"))
+        or "<script" in text.lower()
     )
 
 

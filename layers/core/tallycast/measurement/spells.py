@@ -178,7 +178,7 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             SELECT {distinct} {keys} FROM count_spells WHERE s < {_SURE} AND s >= {_CLOSE}),
         open_rows AS (
             SELECT * FROM {unit_rows(plan)} AS r SEMI JOIN undecided USING ({keys})
-            WHERE c > 0 {within}),
+            WHERE c > 0 AND w < {_SURE} {within}),
         pieces AS (SELECT {keys}, {slot}, a, c FROM open_rows {single} {spans}),
         marked AS (
             SELECT *, max(a + c) OVER (PARTITION BY {keys}, slot, m ORDER BY a, c

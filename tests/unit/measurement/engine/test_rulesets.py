@@ -16,6 +16,7 @@ from tallycast.measurement.rulesets import (
     rule_set,
 )
 from tests.support.counting import MONDAY, a_part, a_request, downloads_of
+from tests.support.shared import ROOT
 
 
 def test_the_default_is_iab_2_3_by_calendar_days_of_the_show():
@@ -113,3 +114,10 @@ def test_hostile_parameters_reach_no_query():
     })  # fmt: skip
     rows = [a_request(MONDAY, media=f"{n}.mp3", referrer="https://p.example/") for n in range(61)]
     assert downloads_of(mine, rows) == 0
+
+
+def test_every_verdict_and_every_setting_is_described():
+    page = (ROOT / "docs" / "counting.md").read_text()
+    names = {verdict for rules in BUILT_IN.values() for verdict in rules.verdicts}
+    settings = set(RuleSet.model_fields) - {"name", "version"}
+    assert {name for name in names | set(REQUEST_RULES) | settings if f"`{name}`" not in page} == set()
