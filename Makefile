@@ -53,7 +53,7 @@ test: $(READY) ## Run every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests/unit tests/contract tests/integration tests/workflow
 	$(BIN)/python -m pytest tests/e2e
 
-check: lint unit ## Lint, types, import rules, unit and contract tests (under a minute)
+check: lint unit ## Lint, types, import rules, unit and contract tests (a few minutes)
 
 lint: $(READY)
 	$(BIN)/ruff check

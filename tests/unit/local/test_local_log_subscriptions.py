@@ -158,7 +158,9 @@ def test_a_stream_takes_a_record_and_does_not_keep_it(emulated):
     assert log_subscriptions.delivered(nowhere, b"record") is False
 
 
-def test_a_delivery_counts_as_a_call_over_tls_and_leaves_the_caller_as_it_was(emulated, monkeypatch):
+def test_a_delivery_counts_as_a_call_over_tls_and_leaves_the_caller_as_it_was(
+    emulated, monkeypatch
+):
     seen = []
 
     def put(_request):

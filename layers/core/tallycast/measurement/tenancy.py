@@ -124,7 +124,8 @@ def settings_of(document: dict[str, Any]) -> MeasurementSettings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise BadMeasurementSettingsError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+        what = first["msg"].removeprefix("Value error, ")
+        raise BadMeasurementSettingsError(f"{where}: {what}") from error
     for name in {*settings.rules, *settings.custom_rules}:
         rules_of(name, settings)
     return settings

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tallycast.measurement.logs import detect
-from tests.support.log_files import SHAPES, expected, some_requests
+from tallycast.measurement.logs import LogFormat, detect
+from tests.support.log_files import SHAPES, envelope, expected, hits, some_requests
 from tests.unit.measurement.logs.reading import reading, rows
 
 if TYPE_CHECKING:
@@ -35,3 +35,17 @@ def test_the_same_requests_give_the_same_rows_in_every_format(shape: Shape, tmp_
     found = rows(intake)
     wanted = [expected(shape, request) for request in REQUESTS]
     assert [{name: row[name] for name in wanted[0]} for row in found] == wanted
+
+
+@pytest.mark.parametrize("documents", [1, 400], ids=["one document", "many documents"])
+def test_documents_of_a_subscription_are_recognised_however_long_they_are_together(
+    documents: int, tmp_path: Path
+) -> None:
+    """They come without line feeds, so that a minute's hits are one line of any length."""
+    _, lines = hits(some_requests(400))
+    each = len(lines) // documents
+    parts = [lines[at : at + each] for at in range(0, len(lines), each)]
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(envelope(part) for part in parts))
+    intake = reading(path)
+    assert (intake.format, intake.account.accepted) == (LogFormat.HIT_ENVELOPES, 400)

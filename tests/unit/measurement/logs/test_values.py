@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -224,6 +225,30 @@ def test_every_address_is_asked_for_once_a_month(tmp_path: Path) -> None:
         ("SE", "UP", 64500, "household")
     }
     assert [row["ip_key"] for row in found] == ["2026-10", "2026-10", "2026-11", "2026-11"]
+
+
+def test_without_an_address_the_system_says_what_kind_of_network_it_is(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def kinds(systems: Sequence[int]) -> list[str | None]:
+        asked.extend(systems)
+        return ["data_centre" if system == 16509 else None for system in systems]
+
+    known = replace(ENRICHMENT, kinds=kinds)
+    hashed = {"ip": None, "ip_hash": "ab12", "ip_key": "2026-11"}
+    lines = [
+        {**hashed, "asn": 16509},
+        {**hashed, "asn": "AS16509"},
+        {**hashed, "asn": 64500},
+        {**hashed, "asn": "none of ours"},
+        {**hashed, "asn": 16509, "network": "vpn"},
+        hashed,
+    ]
+    found = rows(reading(_written(tmp_path / "log", lines), enrichment=known))
+    assert [row["network"] for row in found] == [
+        "data_centre", "data_centre", None, None, "vpn", None,
+    ]  # fmt: skip
+    assert sorted(asked) == [16509, 16509, 64500], "each text once"
 
 
 def test_rows_of_a_month_without_a_key_are_quarantined(tmp_path: Path) -> None:

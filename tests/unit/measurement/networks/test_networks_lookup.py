@@ -55,6 +55,10 @@ def test_a_range_holds_its_first_and_its_last_address_and_not_their_neighbours()
     assert found.look_up("255.255.255.255") == UNKNOWN
 
 
+def test_a_system_as_a_whole_has_a_kind_where_no_address_is_known():
+    assert networks().kinds_of([16509, 13335, 64500]) == ["data_centre", "relay", "unknown"]
+
+
 def test_ipv6_is_looked_up_by_its_64():
     found = networks()
     assert found.look_up("2001:db8::1") == Network("DE", None, 3320, "household")

@@ -69,7 +69,9 @@ class Dictionaries:
                 self._addresses([row[0] for row in batch])
             self._pseudonyms()
         if "asn" in layout.facts:
-            for batch in self._new("SELECT DISTINCT asn FROM facts WHERE asn IS NOT NULL", "systems"):
+            for batch in self._new(
+                "SELECT DISTINCT asn FROM facts WHERE asn IS NOT NULL", "systems"
+            ):
                 self._systems([row[0] for row in batch])
         texts = [name for name in ("user_agent", "referrer") if name in layout.facts]
         if layout.escapes == "percent":
