@@ -231,9 +231,7 @@ def test_a_day_whose_file_was_compacted_meanwhile_is_given_back(stage, workflow,
 
 
 @pytest.mark.parametrize("task", ["Count", "Settle"])
-@pytest.mark.parametrize(
-    "error", ["Sandbox.Timedout", "KeyError", "LeaseExpiredError"]
-)
+@pytest.mark.parametrize("error", ["Sandbox.Timedout", "KeyError", "LeaseExpiredError"])
 def test_what_nobody_foresaw_gives_the_day_back_and_holds_nobody_up(workflow, plan, task, error):
     workflow.before[first(task)] = [error]
     workflow.of(plan)

@@ -120,4 +120,6 @@ def test_every_verdict_and_every_setting_is_described():
     page = (ROOT / "docs" / "counting.md").read_text()
     names = {verdict for rules in BUILT_IN.values() for verdict in rules.verdicts}
     settings = set(RuleSet.model_fields) - {"name", "version"}
-    assert {name for name in names | set(REQUEST_RULES) | settings if f"`{name}`" not in page} == set()
+    assert {
+        name for name in names | set(REQUEST_RULES) | settings if f"`{name}`" not in page
+    } == set()

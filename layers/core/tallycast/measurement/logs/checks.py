@@ -96,7 +96,8 @@ def judged_sql(layout: Layout, now: datetime) -> str:
     typed = (
         f"SELECT f.*, u.media, u.part, u.skip AS url_skip, u.problem AS url_problem, "
         "i.address, i.country AS ip_country, i.region AS ip_region, i.asn AS ip_asn, "
-        "i.network AS ip_network, s.kind AS asn_network, p.ip_key AS new_key, p.ip_hash AS new_hash, "
+        "i.network AS ip_network, s.kind AS asn_network, "
+        "p.ip_key AS new_key, p.ip_hash AS new_hash, "
         f"p.ip_hash_previous AS new_hash_previous, {sql.ranges(fact(layout, 'range'))} AS asked, "
         f"{numbers} FROM facts f LEFT JOIN urls u ON u.url = f.url "
         f"LEFT JOIN ips i ON i.ip = {fact(layout, 'ip')} "
