@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tallycast.measurement.use_cases.manage import commands
-
 from tallycast.aws.commands import answered
 from tallycast.aws.observability import logger, metrics, tracer
 from tallycast.aws.tasks import task
+from tallycast.measurement.use_cases.manage import commands
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -135,7 +135,7 @@ class Verdict:
     @property
     def unseen(self) -> int:
         """Requests that should have been filtered and were not, for a reason that is allowed."""
-        return sum(self._missing(rule) for rule in _MAY_MISS[self.report.source])
+        return sum(max(self._missing(rule), 0) for rule in _MAY_MISS[self.report.source])
 
     @property
     def downloads_agree(self) -> bool:
@@ -146,19 +146,17 @@ class Verdict:
     @property
     def waterfall_agrees(self) -> bool:
         """Whether every request ended at its true verdict, but for what was unseen and replays."""
-        elsewhere = {*_MAY_MISS[self.report.source], DELIVERED_TWICE}
-        missing = [self._missing(rule) for rule in elsewhere]
-        others = [
-            each for each in self.report.waterfall if each.what not in {*elsewhere, *_OUTCOMES}
-        ]
-        added = sum(
-            each.measured - each.true for each in self.report.waterfall if each.what in _OUTCOMES
+        movable = {*_MAY_MISS[self.report.source], DELIVERED_TWICE, *_OUTCOMES}
+        exact = all(
+            each.measured == each.true for each in self.report.waterfall if each.what not in movable
         )
-        return (
-            min(missing) >= 0
-            and added == sum(missing)
-            and all(each.measured == each.true for each in others)
+        replays = self._missing(DELIVERED_TWICE)
+        # A scraper's replay that no id gives away is one more of its requests.
+        never_more = all(
+            -self._missing(rule) <= (replays if rule == VOLUME else 0)
+            for rule in _MAY_MISS[self.report.source]
         )
+        return exact and never_more and replays >= 0 and not sum(map(self._missing, movable))
 
     def _missing(self, rule: str) -> int:
         found = next((each for each in self.report.waterfall if each.what == rule), None)

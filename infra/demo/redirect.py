@@ -32,6 +32,14 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    headers: Mapping[str, bytes]
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
 class Redirect:
     """The tracking address, as players behind the edge reach it on the local cloud.
 
@@ -55,38 +63,42 @@ class Redirect:
             prefixes: path of the show's prefix (`/e/shk_…/`) by show id.
             enclosures: the address in the feed, without scheme, by the hit's URL.
         """
-        parts = [hits[start::_LISTENERS] for start in range(_LISTENERS)]
+        asked = [self._request(hit, prefixes[hit.show_id], enclosures[hit.url]) for hit in hits]
+        parts = [asked[start::_LISTENERS] for start in range(_LISTENERS)]
         with ThreadPoolExecutor(_LISTENERS) as pool:
-            found = pool.map(lambda part: self._send(part, prefixes, enclosures), parts)
-            return [wrong for part in found for wrong in part]
+            return [wrong for part in pool.map(self._send, parts) for wrong in part]
 
-    def _send(
-        self, hits: Sequence[Hit], prefixes: Mapping[str, str], enclosures: Mapping[str, str]
-    ) -> list[Wrong]:
+    def _send(self, requests: Sequence[_Request]) -> list[Wrong]:
         where = urlsplit(self.endpoint)
         line = HTTPConnection(where.hostname or "", where.port, timeout=_TIMEOUT_SECONDS)
         wrong = []
         try:
-            for hit in hits:
-                enclosure = enclosures[hit.url]
-                path = f"{prefixes[hit.show_id]}https/{enclosure}"
-                answer = self._answer(line, hit, path)
-                if answer != f"{_FOUND} https://{enclosure}":
-                    wrong.append(Wrong(path, f"https://{enclosure}", answer))
+            for request in requests:
+                answer = self._answer(line, request)
+                if answer != f"{_FOUND} {request.wanted}":
+                    wrong.append(Wrong(request.path, request.wanted, answer))
         finally:
             line.close()
         return wrong
 
-    def _answer(self, line: HTTPConnection, hit: Hit, path: str) -> str:
+    def _answer(self, line: HTTPConnection, request: _Request) -> str:
         try:
-            headers = {**hit.headers, **self._edge(hit.viewer)}
-            line.request(hit.method, path, headers={n: v.encode() for n, v in headers.items()})
+            line.request(request.method, request.path, headers=request.headers)
             answer = line.getresponse()
             answer.read()
         except (OSError, HTTPException) as error:
             line.close()
             return repr(error)
         return f"{answer.status} {answer.headers.get('location', '')}"
+
+    def _request(self, hit: Hit, prefix: str, enclosure: str) -> _Request:
+        headers = {**hit.headers, **self._edge(hit.viewer)}
+        return _Request(
+            hit.method,
+            f"{prefix}https/{enclosure}",
+            {name: value.encode() for name, value in headers.items()},
+            f"https://{enclosure}",
+        )
 
     def _edge(self, viewer: str) -> dict[str, str]:
         """The headers that CloudFront would add."""

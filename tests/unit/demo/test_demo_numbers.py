@@ -70,6 +70,15 @@ def test_a_replay_without_an_id_is_a_repetition_and_no_download():
     ).downloads_agree
 
 
+def test_a_scrapers_replay_without_an_id_is_one_more_of_its_requests():
+    verdict = a_verdict(rules={"delivered_twice": 19, "volume": 88}, source="prefix")
+    assert verdict.downloads_agree
+    assert verdict.waterfall_agrees
+    assert not a_verdict(
+        rules={"delivered_twice": 19, "volume": 89, "repeat": 399}
+    ).waterfall_agrees
+
+
 @pytest.mark.parametrize(
     "downloads",
     [
