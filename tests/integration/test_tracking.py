@@ -346,7 +346,7 @@ def reader(endpoint, **more):
         endpoint=endpoint,
         credentials=Credentials("testing", "testing"),
         clock=lambda: datetime.now(UTC),
-        **more,
+        **{"seconds": 30.0, **more},  # moto may take its time on a busy machine
     )
 
 
