@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -67,3 +68,5 @@ class Players:
         for pid in self.cloud.workers("TrackDownload"):
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not self.cloud.workers("TrackDownload"), 10, "the end of containers")
+        # The emulator may still give one request to a container that has ended.
+        wait_until(lambda: self.ask("/", None).status != HTTPStatus.BAD_GATEWAY, 10, "a new one")
