@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import sys
 import zlib
 from importlib.util import find_spec
@@ -16,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallycast.measurement.logs import Limits, LogFormat, LogSource, UnreadableLogError
+from tallycast.measurement.logs.blocks import LONGEST_LINE, blocks
+from tallycast.measurement.logs.opening import Opened
 from tallycast.measurement.logs.reasons import Reason, Skip
 from tests.support.log_files import SHAPES, canonical_csv, combined, json_lines, some_requests
 from tests.unit.measurement.logs.reading import SMALL, reading, refused, refused_texts, rows
@@ -221,6 +224,64 @@ def test_the_same_file_gives_the_same_bytes_however_many_threads(name: str, tmp_
     assert list(one.days) == list(two.days)
     for day, file in one.days.items():
         assert file.read_bytes() == two.days[day].read_bytes()
+
+
+def test_many_rows_give_the_same_bytes_however_many_threads_and_blocks(tmp_path: Path) -> None:
+    """More of a day than DuckDB keeps in one group of rows, and than a thread takes at once."""
+    path = tmp_path / "log"
+    with path.open("w") as file:
+        file.write("time,ip,url\n")
+        for n in range(150_000):
+            moment = f"2026-11-0{1 + n % 7 // 6}T{n % 24:02}:00:00Z"
+            file.write(f"{moment},203.0.{n % 7}.{n % 251},https://m.example/{n % 11}.mp3\n")
+    one = reading(path, into=tmp_path / "one")
+    four_threads = Limits(threads=4, memory="512MB", block_bytes=3 * 1024**2)
+    many = reading(path, into=tmp_path / "many", limits=four_threads)
+    assert (one.account.accepted, len(one.days)) == (150_000, 2)
+    for day, parquet in one.days.items():
+        assert parquet.read_bytes() == many.days[day].read_bytes()
+        with duckdb.connect() as connection:
+            lines = connection.execute(f"SELECT line FROM '{parquet}'").fetchall()
+        assert lines == sorted(lines)
+
+
+LINES = st.lists(
+    st.one_of(
+        st.binary(max_size=9),
+        st.builds(
+            bytes.__mul__, st.sampled_from([b"x", b"\r", "ö".encode()]), st.integers(0, 70_000)
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lines=LINES, cuts=st.lists(st.integers(0, 300_000), max_size=4), ends=st.booleans())
+def test_blocks_hold_the_same_lines_however_the_bytes_come(
+    lines: list[bytes], cuts: list[int], tmp_path_factory: pytest.TempPathFactory, *, ends: bool
+) -> None:
+    data = b"\n".join(lines) + b"\n" * ends
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    folder = tmp_path_factory.mktemp("blocks")
+    whole, members = folder / "whole", folder / "members"
+    whole.write_bytes(data)
+    members.write_bytes(b"".join(gzip.compress(data[a:b]) for a, b in itertools.pairwise(places)))
+    alone = b"".join(block.data for block in blocks(Opened(whole, 2**30), 2**30))
+    apart = list(blocks(Opened(members, 2**30), 1))
+    assert b"".join(block.data for block in apart) == alone
+    counts = [block.data.count(b"\n") for block in apart]
+    assert [block.first for block in apart] == [*itertools.accumulate(counts, initial=1)][:-1]
+    kept = data.removeprefix(b"\xef\xbb\xbf")
+    assert sum(counts) == kept.count(b"\n") + (kept != b"" and not kept.endswith(b"\n"))
+    assert all(len(line) <= LONGEST_LINE + 1 for line in alone.split(b"\n"))
+
+
+def test_a_folder_may_have_wildcards_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a[b]*?"
+    folder.mkdir()
+    (folder / "log").write_text("time,ip,url\n2026-11-01,203.0.113.7,https://m.example/a.mp3\n")
+    assert reading(folder / "log").account.accepted == 1
 
 
 @pytest.mark.parametrize("name", ["cloudfront", "combined", "json", "hits", "csv"])

@@ -235,8 +235,8 @@ def test_without_an_address_the_system_says_what_kind_of_network_it_is(tmp_path:
         return ["data_centre" if system == 16509 else None for system in systems]
 
     known = replace(ENRICHMENT, kinds=kinds)
-    hashed = {"ip": None, "ip_hash": "ab12", "ip_key": "2026-11"}
-    lines = [
+    hashed: dict[str, object] = {"ip": None, "ip_hash": "ab12", "ip_key": "2026-11"}
+    lines: list[dict[str, object]] = [
         {**hashed, "asn": 16509},
         {**hashed, "asn": "AS16509"},
         {**hashed, "asn": 64500},
@@ -312,6 +312,7 @@ COMBINED_LINE = (
         ({"rest": " bytes=5-"}, "range_start", 5),
         ({"rest": ' 0.5 "bytes 5-9/100"'}, "total_bytes", 100),
         ({"request": "GET /a b.mp3 HTTP/1.1"}, "media", "m.example/a b.mp3"),
+        ({"request": "GET  /a.mp3 HTTP/1.1"}, "media", "m.example/a.mp3"),
         ({"request": "GET http://x.example/a.mp3 HTTP/1.1"}, "media", "x.example/a.mp3"),
         ({"request": "HEAD /a.mp3 HTTP/2"}, "method", "HEAD"),
     ],

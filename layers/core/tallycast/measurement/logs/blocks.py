@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tallycast.measurement.logs.opening import Opened
 
 LONGEST_LINE: Final = 64 * 1024
+_ENOUGH: Final = LONGEST_LINE + 2  # of a line and its carriage return, to tell that it is too long
 _KEPT_OF_LONG: Final = 4096
 
 # The marks: the first character of a line that is no ordinary one.
@@ -25,8 +26,8 @@ CONTROL: Final = "\x1b"
 NO_ENVELOPE: Final = "\x1a"
 UNCLOSED: Final = "\x19"
 
-_CLEAN: Final = bytes(
-    ord(" ") if code < ord(" ") and chr(code) not in "\t\n" else code for code in range(256)
+_SPACED: Final = bytes(
+    ord(" ") if code < ord(" ") and chr(code) not in "\t\n\r" else code for code in range(256)
 )
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -46,32 +47,44 @@ class Block:
 
 def blocks(opened: Opened, size: int) -> Iterator[Block]:
     """A file in blocks of about `size` bytes. The rest of a cut line at the end is left out."""
-    first = 1
-    pending = bytearray()
-    dropping = False  # in the middle of a line that is too long to keep
-    for chunk in _without_mark(opened.chunks()):
-        rest = chunk
-        if dropping:
-            _, found, after = chunk.partition(b"\n")
-            dropping, rest = not found, found + after
-        pending += rest
-        if len(pending) < max(size, 2 * LONGEST_LINE):
+    first, weight = 1, 0
+    parts: list[bytes] = []
+    for chunk in _bounded(_without_mark(opened.chunks())):
+        parts.append(chunk)
+        weight += len(chunk)
+        cut = chunk.rfind(b"\n") + 1
+        if weight < max(size, 2 * LONGEST_LINE) or not cut:
             continue
-        cut = pending.rfind(b"\n") + 1
-        if cut:
-            block = Block(first, cleaned(bytes(pending[:cut])))
-            del pending[:cut]
-            yield block
-            first += block.data.count(b"\n")
-        if len(pending) > LONGEST_LINE and not dropping:
-            # Too long already; enough is kept to tell that it is.
-            del pending[LONGEST_LINE + 1 :]
-            dropping = True
-    last = bytes(pending)
+        parts[-1] = chunk[:cut]
+        block = Block(first, _settled(b"".join(parts)))
+        parts, weight = [chunk[cut:]], len(chunk) - cut
+        yield block
+        first += block.data.count(b"\n")
+    last = b"".join(parts)
     if opened.damage is not None:
         last = last[: last.rfind(b"\n") + 1]
     if last:
-        yield Block(first, cleaned(last if last.endswith(b"\n") else last + b"\n"))
+        yield Block(first, _settled(last if last.endswith(b"\n") else last + b"\n"))
+
+
+def _bounded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Chunks without control characters, cut so that no line over their ends grows without end."""
+    kept = 0  # of the line that is not at its end yet
+    for raw in chunks:
+        chunk = raw.translate(_SPACED)  # now, while it is in the processor's cache
+        start = chunk.find(b"\n")
+        if start < 0:
+            chunk = chunk[: _ENOUGH - kept]
+            kept += len(chunk)
+        else:
+            if kept + start > _ENOUGH:
+                chunk = chunk[: _ENOUGH - kept] + chunk[start:]
+            kept = len(chunk) - chunk.rfind(b"\n") - 1
+            if kept > _ENOUGH:
+                chunk = chunk[: _ENOUGH - kept]
+                kept = _ENOUGH
+        if chunk:
+            yield chunk
 
 
 def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -91,9 +104,13 @@ def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def cleaned(data: bytes) -> bytes:
     """Lines that hold nothing but UTF-8, tabs and marks."""
+    return _settled(data.translate(_SPACED))
+
+
+def _settled(data: bytes) -> bytes:
+    """Lines without control characters, but carriage returns, as lines that are clean."""
     if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n")
-    data = data.translate(_CLEAN)
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     if not data.isascii():
         try:
             data.decode()

@@ -38,10 +38,12 @@ def facts_sql(layout: Layout, source: LogSource, now: datetime) -> str:
     A URL that is only a path gets scheme and host; the query and fragment, which never matter
     here and often hold who is asking, go. `month` is NULL for a time that is not believed.
     """
-    # The record is made once, its parts are taken once, and only then looked at.
+    # The record is made once, its parts are taken once, and only then looked at. A skipped line
+    # has no text; a condition around the record instead would copy it.
     record = (
-        f"SELECT *, CASE WHEN skip IS NULL THEN {layout.record} END AS r "
-        f"FROM (SELECT *, coalesce({sql.MARKED}, {layout.skip}) AS skip FROM lines)"
+        f"SELECT *, {layout.record} AS r FROM (SELECT line, skip, "
+        "CASE WHEN skip IS NULL THEN text END AS text "
+        f"FROM (SELECT *, coalesce({sql.MARKED}, {layout.skip}) AS skip FROM lines))"
         if layout.of_text
         else "SELECT *, CAST(NULL AS VARCHAR) AS skip, '' AS text FROM lines"
     )
@@ -56,28 +58,31 @@ def facts_sql(layout: Layout, source: LogSource, now: datetime) -> str:
     )
     parts = f"SELECT line, skip, {problem}{', ' if cells else ''}{cells} FROM ({record})"
     known = {name: sql.known(sql.name(name)) for name in FACTS if name in layout.facts}
-    known["url"] = _whole_url(known, source)
     known.setdefault("method", "'GET'")  # a list of downloads, not a server's log
+    known.setdefault("url", "CAST(NULL AS VARCHAR)")
     columns = ", ".join(f"{expression} AS {sql.name(name)}" for name, expression in known.items())
     us = sql.microseconds('"time"', source.time_format) if "time" in known else "NULL"
+    parts_of_url = ", ".join(name for name in ("host", "scheme") if name in layout.facts)
+    exclude = f"EXCLUDE ({parts_of_url})" if parts_of_url else ""
     believed = f"us BETWEEN {sql.YEAR_2000_US} AND {_latest(now)}"
     return (
-        f"SELECT *, CASE WHEN {believed} "
+        f"SELECT * {exclude}, CASE WHEN {believed} "
         "THEN CAST(date_trunc('month', make_timestamp(us)) AS DATE) END AS month "
-        f"FROM (SELECT *, CAST({us} AS BIGINT) AS us "
-        f"FROM (SELECT line, skip, problem, {columns} FROM ({parts})))"
+        f"FROM (SELECT * REPLACE ({_whole_url(layout, source)} AS url), CAST({us} AS BIGINT) AS us "
+        f"FROM (SELECT line, skip, problem, {columns} FROM ({parts})) k)"
     )
 
 
-def _whole_url(known: dict[str, str], source: LogSource) -> str:
-    if "url" not in known:
-        return "CAST(NULL AS VARCHAR)"
-    bare = f"split_part(split_part({known['url']}, '#', 1), '?', 1)"
-    host = f"coalesce({known.get('host', 'NULL')}, {sql.text(source.host)})"
-    scheme = f"coalesce(lower({known.get('scheme', 'NULL')}), {sql.text(source.scheme)})"
+def _whole_url(layout: Layout, source: LogSource) -> str:
+    bare = (
+        "CASE WHEN contains(url, '?') OR contains(url, '#') "
+        "THEN split_part(split_part(url, '#', 1), '?', 1) ELSE url END"
+    )
+    host = f"coalesce({fact(layout, 'host', 'k')}, {sql.text(source.host)})"
+    scheme = f"coalesce(lower({fact(layout, 'scheme', 'k')}), {sql.text(source.scheme)})"
     return (
         f"CASE WHEN starts_with(url, '/') AND {host} <> '' "
-        f"THEN {scheme} || '://' || lower({host}) || {bare} ELSE {bare} END"
+        f"THEN concat({scheme}, '://', lower({host}), {bare}) ELSE {bare} END"
     )
 
 
@@ -94,15 +99,11 @@ def judged_sql(layout: Layout, now: datetime) -> str:
         f"{sql.whole_number(fact(layout, name))} AS {name}_number" for name in _NUMBERS
     )
     typed = (
-        f"SELECT f.*, u.media, u.part, u.skip AS url_skip, u.problem AS url_problem, "
-        "i.address, i.country AS ip_country, i.region AS ip_region, i.asn AS ip_asn, "
-        "i.network AS ip_network, s.kind AS asn_network, "
-        "p.ip_key AS new_key, p.ip_hash AS new_hash, "
-        f"p.ip_hash_previous AS new_hash_previous, {sql.ranges(fact(layout, 'range'))} AS asked, "
-        f"{numbers} FROM facts f LEFT JOIN urls u ON u.url = f.url "
-        f"LEFT JOIN ips i ON i.ip = {fact(layout, 'ip')} "
+        "SELECT f.*, u.* EXCLUDE (url), a.* EXCLUDE (ip, month), s.asn_network, "
+        f"{sql.ranges(fact(layout, 'range'))} AS asked, {numbers} "
+        "FROM facts f LEFT JOIN urls u ON u.url = f.url "
         f"LEFT JOIN systems s ON s.asn = {fact(layout, 'asn')} "
-        f"LEFT JOIN pseudonyms p ON p.ip = {fact(layout, 'ip')} AND p.month = f.month"
+        f"LEFT JOIN addresses a ON a.ip = {fact(layout, 'ip')} AND a.month = f.month"
     )
     # Bounds are taken out of the range once; what they mean is for `rows` to say.
     start, end = sql.first_bounds("asked")
@@ -141,8 +142,10 @@ def _reason(layout: Layout, now: datetime) -> str:
         (bad_status, Reason.BAD_STATUS),
         (f"{t('bytes_sent')} IS NOT NULL AND bytes_sent_number IS NULL", Reason.BAD_BYTES),
         (f"{t('ip')} IS NULL AND {t('ip_hash')} IS NULL", Reason.NO_ADDRESS),
-        (f"{t('ip')} IS NOT NULL AND address IS NULL", Reason.BAD_ADDRESS),
-        (f"{t('ip')} IS NOT NULL AND new_hash IS NULL", Reason.NO_KEY),
+        (
+            f"{t('ip')} IS NOT NULL AND new_hash IS NULL",
+            f"coalesce(ip_problem, {sql.text(Reason.NO_KEY)})",
+        ),
     ]
     cases = " ".join(
         f"WHEN {test} THEN {sql.text(word) if isinstance(word, Reason) else word}"

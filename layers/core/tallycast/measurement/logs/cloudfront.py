@@ -47,29 +47,27 @@ def facts(columns: Mapping[str, str]) -> Facts:
     """Where the facts stand, given `plain` column names and their SQL (text, or NULL)."""
 
     def column(name: str) -> str:
-        given = f"nullif(nullif({columns[name]}, ''), '-')" if name in columns else "NULL"
-        return f"CAST({given} AS VARCHAR)"
+        return columns.get(name, "NULL")
 
-    time = f"({column('date')} || ' ' || {column('time')} || '+00')"
+    def given(name: str) -> str:
+        return f"nullif(nullif({columns[name]}, ''), '-')" if name in columns else "NULL"
+
+    time = f"{given('date')} || ' ' || {given('time')} || '+00'"
     for epoch in ("timestamp_ms", "timestamp"):
-        time = f"coalesce({column(epoch)}, {time})"
-    host = f"coalesce({column('x_host_header')}, {column('cs_host')})"
-    # A percent sign that the client sent is logged as `%25`.
-    stem = f"replace({column('cs_uri_stem')}, '%25', '%')"
-    length, sent = column("sc_content_len"), column("sc_bytes")
-    body = (
-        f"CASE WHEN try_cast({length} AS BIGINT) < try_cast({sent} AS BIGINT) "
-        f"THEN {length} ELSE coalesce({sent}, {length}) END"
-    )
+        if epoch in columns:
+            time = f"coalesce({given(epoch)}, {time})"
+    length, sent = given("sc_content_len"), given("sc_bytes")
     found = {
         "time": time,
         "ip": column("c_ip"),
         "method": column("cs_method"),
         "scheme": f"CASE WHEN {column('cs_protocol')} = 'http' THEN 'http' END",
-        "host": host,
-        "url": stem,
+        "host": f"coalesce({given('x_host_header')}, {given('cs_host')})",
+        # A percent sign that the client sent is logged as `%25`.
+        "url": f"replace({column('cs_uri_stem')}, '%25', '%')",
         "status": column("sc_status"),
-        "bytes_sent": body,
+        "bytes_sent": f"CASE WHEN try_cast({length} AS BIGINT) < try_cast({sent} AS BIGINT) "
+        f"THEN {length} ELSE coalesce({sent}, {length}) END",
         "range_start": column("sc_range_start"),
         "range_end": column("sc_range_end"),
         "user_agent": column("cs_user_agent"),

@@ -36,6 +36,7 @@ _REDIRECT_FACTS: Final = {
 _REDIRECTOR: Final = "https://chrt.fm"
 _MOST_LINES: Final = 100  # of one record
 _FIELD_END: Final = "chr(31)"
+_NEITHER: Final = bytes(code for code in range(256) if code not in b'"\n')
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _joined(
     block: Block, before: Sequence[bytes], table: Table, *, last: bool
 ) -> tuple[Block, list[bytes]]:
     """A block with its records on one line each, and the lines left to the next block."""
-    if not before and b'"' not in block.data:
+    if not before and not _opens(block.data):
         return block, []
     lines = [*before, *block.data.split(b"\n")[:-1]]
     first = block.first - len(before)
@@ -163,6 +164,11 @@ def _joined(
         lines[place] = b" ".join(lines[place : found + 1])
         lines[place + 1 : found + 1] = [CONTINUED.encode()] * (found - place)
     return Block(first, _text(lines)), []
+
+
+def _opens(data: bytes) -> bool:
+    """Whether a line holds an odd number of quotes."""
+    return b'"' in data.translate(None, _NEITHER).replace(b'""', b"")
 
 
 def _text(lines: Sequence[bytes]) -> bytes:

@@ -1,22 +1,28 @@
 """What Python says about distinct values, kept in DuckDB for the whole file.
 
-Python sees each address, each URL without its query and each odd user agent once; the rows are
-joined with what it said. The tables are DuckDB's, so they spill when a file has millions.
+Python sees each address once a month, each URL without its query and each odd user agent once;
+the rows are joined with what it said. The tables are DuckDB's, so they spill when a file has
+millions.
 """
 
 # ruff: noqa: S608 - what comes from outside is quoted by `expressions`
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
+from tallycast.measurement.logs import expressions as sql
 from tallycast.measurement.logs.enrichment import plain_address
 from tallycast.measurement.logs.media import locate
+from tallycast.measurement.logs.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
 
     import duckdb
 
@@ -25,26 +31,38 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 50_000
 _ESCAPED: Final = re.compile(r"(?:\\x[0-9a-fA-F]{2})+|\\[\\\"']")
-_SYSTEM: Final = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
 _LONGEST: Final = 2048
-_TABLES: Final = """
-CREATE TEMP TABLE urls (url VARCHAR, media VARCHAR, part VARCHAR, skip VARCHAR, problem VARCHAR);
-CREATE TEMP TABLE ips (
-    ip VARCHAR, address VARCHAR, country VARCHAR, region VARCHAR, asn INTEGER, network VARCHAR);
-CREATE TEMP TABLE pseudonyms (
-    ip VARCHAR, month DATE, ip_key VARCHAR, ip_hash VARCHAR, ip_hash_previous VARCHAR);
-CREATE TEMP TABLE systems (asn VARCHAR, kind VARCHAR);
-CREATE TEMP TABLE words (word VARCHAR, plain VARCHAR);
-"""
+# `address` is how an address is written plainly, where the log writes it otherwise.
+_TABLES: Final = {
+    "urls": dict.fromkeys(("url", "media", "part", "url_skip", "url_problem"), "VARCHAR"),
+    "addresses": {
+        "ip": "VARCHAR",
+        "month": "DATE",
+        "ip_problem": "VARCHAR",
+        "address": "VARCHAR",
+        "ip_country": "VARCHAR",
+        "ip_region": "VARCHAR",
+        "ip_asn": "INTEGER",
+        "ip_network": "VARCHAR",
+        "new_key": "VARCHAR",
+        "new_hash": "VARCHAR",
+        "new_hash_previous": "VARCHAR",
+    },
+    "systems": {"asn": "VARCHAR", "asn_network": "VARCHAR"},
+    "words": {"word": "VARCHAR", "plain": "VARCHAR"},
+}
+_SYSTEM: Final = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
+_NOTHING: Final = (None,) * 7  # of an address: neither facts nor hashes
 
 
 class Dictionaries:
-    """The five tables and what fills them.
+    """The tables and what fills them.
 
     Args:
         connection: where they are made.
         enrichment: what is asked.
         playlist_folders: of the source's known playlists.
+        scratch: folder for what is on its way into them.
     """
 
     def __init__(
@@ -52,99 +70,88 @@ class Dictionaries:
         connection: duckdb.DuckDBPyConnection,
         enrichment: Enrichment,
         playlist_folders: frozenset[str],
+        scratch: Path,
     ) -> None:
         self._connection = connection
         self._enrichment = enrichment
         self._folders = playlist_folders
-        connection.execute(_TABLES)
+        self._file = scratch / "learnt"
+        for table, columns in _TABLES.items():
+            described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            connection.execute(f"CREATE TEMP TABLE {table} ({described})")
 
     def learn(self, layout: Layout) -> None:
         """Everything in the table `facts` that is not known yet."""
-        for batch in self._new("SELECT DISTINCT url FROM facts WHERE url IS NOT NULL", "urls"):
-            urls = [row[0] for row in batch]
-            found = [locate(url, self._enrichment.media, self._folders) for url in urls]
-            self._keep("urls", [urls, *map(list, zip(*found, strict=True))])
+        for batch in self._new("urls", "url", "SELECT url FROM facts WHERE url IS NOT NULL"):
+            media, folders = self._enrichment.media, self._folders
+            self._keep("urls", [(url, *locate(url, media, folders)) for (url,) in batch])
         if "ip" in layout.facts:
-            for batch in self._new("SELECT DISTINCT ip FROM facts WHERE ip IS NOT NULL", "ips"):
-                self._addresses([row[0] for row in batch])
-            self._pseudonyms()
+            asked = "SELECT ip, month FROM facts WHERE ip IS NOT NULL AND month IS NOT NULL"
+            for batch in self._new("addresses", "ip, month", asked):
+                self._keep("addresses", self._addresses(batch))
         if "asn" in layout.facts:
-            for batch in self._new(
-                "SELECT DISTINCT asn FROM facts WHERE asn IS NOT NULL", "systems"
-            ):
-                self._systems([row[0] for row in batch])
-        texts = [name for name in ("user_agent", "referrer") if name in layout.facts]
-        if layout.escapes == "percent":
-            texts = [name for name in texts if name == "user_agent"]
-        if layout.escapes and texts:
+            for batch in self._new("systems", "asn", "SELECT asn FROM facts WHERE asn IS NOT NULL"):
+                self._keep("systems", self._systems([asn for (asn,) in batch]))
+        if layout.escaped:
             odd = "%" if layout.escapes == "percent" else "\\"
-            asked = (
-                f"SELECT DISTINCT w FROM (SELECT unnest([{', '.join(texts)}]) AS w FROM facts) "
-                f"WHERE contains(w, '{odd}')"
+            asked = " UNION ALL ".join(
+                f"SELECT {fact} AS word FROM facts WHERE contains({fact}, '{odd}')"
+                for fact in layout.escaped
             )
-            for batch in self._new(asked, "words"):
-                words = [row[0] for row in batch]
-                self._keep("words", [words, [unescaped(w, layout.escapes) for w in words]])
+            for batch in self._new("words", "word", asked):
+                self._keep("words", [(w, unescaped(w, layout.escapes)) for (w,) in batch])
 
-    def _pseudonyms(self) -> None:
-        asked = (
-            "SELECT f.ip, f.month, i.address FROM (SELECT DISTINCT ip, month FROM facts "
-            "WHERE skip IS NULL AND month IS NOT NULL) f "
-            "JOIN ips i ON i.ip = f.ip WHERE i.address IS NOT NULL"
-        )
-        for batch in self._new(asked, "pseudonyms"):
-            found = self._enrichment.pseudonyms([(row[2], row[1]) for row in batch])
-            hashes = [(None, None, None) if each is None else tuple(each)[:3] for each in found]
-            ips, months = [row[0] for row in batch], [row[1].isoformat() for row in batch]
-            columns = map(list, zip(*hashes, strict=True))
-            self._keep("pseudonyms", [ips, months, *columns])
+    def _addresses(self, asked: Sequence[tuple[str, date]]) -> Iterator[tuple[Any, ...]]:
+        """The rows of `addresses` for addresses as they stand in the log, and their months."""
+        plain = [plain_address(ip) for ip, _ in asked]
+        good = [(a, month) for a, (_, month) in zip(plain, asked, strict=True) if a is not None]
+        names = list(dict.fromkeys([address for address, _ in good]))
+        found = self._enrichment.facts(names) if names else ()
+        facts = {
+            name: (each.country, each.region, each.asn, each.network)
+            for name, each in zip(names, found, strict=True)
+        }
+        hashes = iter(self._enrichment.pseudonyms(good) if good else ())
+        months = {month: month.isoformat() for month in {month for _, month in asked}}
+        for (ip, month), address in zip(asked, plain, strict=True):
+            if address is None:
+                yield ip, months[month], Reason.BAD_ADDRESS, None, *_NOTHING
+            elif (hashed := next(hashes)) is None:
+                yield ip, months[month], Reason.NO_KEY, address, *_NOTHING
+            else:
+                other = None if address == ip else address
+                yield ip, months[month], None, other, *facts[address], *hashed
 
-    def _addresses(self, ips: list[str]) -> None:
-        addresses = [plain_address(ip) for ip in ips]
-        good = [address for address in addresses if address is not None]
-        facts = iter(self._enrichment.facts(good) if good else ())
-        rows = [(None,) * 4 if a is None else _four(next(facts)) for a in addresses]
-        self._keep("ips", [ips, addresses, *map(list, zip(*rows, strict=True))])
+    def _systems(self, texts: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """The rows of `systems` for numbers as they stand in the log."""
+        numbers = {text: int(found[1]) for text in texts if (found := _SYSTEM.fullmatch(text))}
+        kinds = self._enrichment.kinds(list(numbers.values())) if numbers else ()
+        known = dict(zip(numbers, kinds, strict=True))
+        return ((text, known.get(text)) for text in texts)
 
-    def _systems(self, texts: list[str]) -> None:
-        numbers = [int(found[1]) if (found := _SYSTEM.fullmatch(text)) else None for text in texts]
-        good = [number for number in numbers if number is not None]
-        kinds = iter(self._enrichment.kinds(good) if good else ())
-        self._keep("systems", [texts, [None if n is None else next(kinds) for n in numbers]])
-
-    def _new(self, select: str, table: str) -> Iterator[list[tuple[Any, ...]]]:
-        """What a query gives and the table lacks, in batches. Keys are its first columns."""
-        keys = 2 if table == "pseudonyms" else 1
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE asked AS {select}")
-        columns = [row[0] for row in self._connection.execute("DESCRIBE asked").fetchall()]
-        own = [row[0] for row in self._connection.execute(f"DESCRIBE {table}").fetchall()]
-        same = " AND ".join(
-            f't.{o} = a."{c}"' for o, c in zip(own[:keys], columns[:keys], strict=True)
-        )
-        self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE lacking AS SELECT row_number() OVER () AS place, a.* "
-            f"FROM asked a ANTI JOIN {table} t ON {same}"
+    def _new(self, table: str, keys: str, asked: str) -> Iterator[list[tuple[Any, ...]]]:
+        """The keys that a query gives and a table lacks, in batches."""
+        run = self._connection.execute
+        run(
+            "CREATE OR REPLACE TEMP TABLE lacking AS SELECT * FROM "
+            f"(SELECT DISTINCT {keys} FROM ({asked})) ANTI JOIN {table} USING ({keys})"
         )
         at = 0
-        while True:
-            batch = self._connection.execute(
-                "SELECT * EXCLUDE (place) FROM lacking WHERE place > ? AND place <= ?",
-                [at, at + _BATCH],
-            ).fetchall()
-            if not batch:
-                return
+        while batch := run(f"SELECT * FROM lacking LIMIT {_BATCH} OFFSET {at}").fetchall():
             yield batch
             at += _BATCH
 
-    def _keep(self, table: str, columns: Sequence[list[Any]]) -> None:
-        # Lists as parameters: the only way in without numpy or a file, and fast enough.
-        types = [row[1] for row in self._connection.execute(f"DESCRIBE {table}").fetchall()]
-        lists = ", ".join(f"unnest(CAST(? AS {kind}[]))" for kind in types)
-        self._connection.execute(f"INSERT INTO {table} SELECT {lists}", columns)
-
-
-def _four(facts: Any) -> tuple[Any, ...]:  # noqa: ANN401 - anything with the attributes
-    return facts.country, facts.region, facts.asn, facts.network
+    def _keep(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        # By way of a file: as parameters many values take several times as long.
+        self._file.write_text(json.dumps(list(rows)), encoding="ascii")
+        columns = ", ".join(
+            f"CAST(v[{place}] AS {kind})" for place, kind in enumerate(_TABLES[table].values(), 1)
+        )
+        self._connection.execute(
+            f"INSERT INTO {table} SELECT {columns} FROM (SELECT unnest(rows) AS v FROM ("
+            "SELECT from_json(content, '[[\"VARCHAR\"]]') AS rows "
+            f"FROM read_text({sql.text(sql.literal_path(self._file))})))"
+        )
 
 
 def unescaped(text: str, escapes: Literal["", "percent", "backslash"]) -> str:

@@ -132,18 +132,19 @@ def ranges(expression: str) -> str:
     )
 
 
-def first_bounds(expression: str) -> tuple[str, str]:
+def first_bounds(ranges: str) -> tuple[str, str]:
     """First and last byte of the first of some ranges; a suffix (`-500`) is a first byte."""
-    e = f"split_part({expression}, ',', 1)"
-    first = (
-        f"CASE WHEN starts_with({expression}, '-') THEN try_cast({e} AS BIGINT) "
-        f"ELSE try_cast(split_part({expression}, '-', 1) AS BIGINT) END"
-    )
-    last = (
-        f"CASE WHEN starts_with({expression}, '-') THEN NULL "
-        f"ELSE try_cast(split_part({e}, '-', 2) AS BIGINT) END"
-    )
-    return first, last
+    one = f"CASE WHEN contains({ranges}, ',') THEN split_part({ranges}, ',', 1) ELSE {ranges} END"
+    dash = f"instr({one}, '-')"
+    first = f"CASE WHEN {dash} > 1 THEN substr({one}, 1, {dash} - 1) ELSE {one} END"
+    last = f"CASE WHEN {dash} > 1 THEN substr({one}, {dash} + 1) END"
+    return f"try_cast({first} AS BIGINT)", f"try_cast({last} AS BIGINT)"
+
+
+def cut(expression: str, characters: int) -> str:
+    """Text of at most so many characters. left() alone takes three times as long."""
+    e = expression
+    return f"CASE WHEN strlen({e}) > {characters} THEN left({e}, {characters}) ELSE {e} END"
 
 
 def suffix(expression: str) -> str:

@@ -35,9 +35,11 @@ def _layout(
     # JSON pointers are looked up one by one, names all at once.
     names = _distinct([each for each in members if not each.startswith("/")])
     shape = json.dumps(dict.fromkeys(names or ["time"], "VARCHAR"))
-    good = "json_valid(text) AND json_type(text) = 'OBJECT'"
     return Layout(
-        record=f"CASE WHEN {good} THEN json_transform(text, {sql.text(shape)}) END",
+        record=(
+            "TRY(json_transform(CASE WHEN starts_with(text, '{') "
+            f"OR starts_with(ltrim(text, ' ' || chr(9)), '{{') THEN text END, {sql.text(shape)}))"
+        ),
         problem=(
             f"CASE WHEN text[1] = {sql.text(NO_ENVELOPE)} THEN {sql.text(Reason.NOT_AN_ENVELOPE)} "
             f"WHEN r IS NULL THEN {sql.text(Reason.NOT_JSON)} END"

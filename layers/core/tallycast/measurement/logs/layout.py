@@ -49,6 +49,15 @@ class Layout:
     foreign_shows: bool = False
     of_text: bool = True
 
+    @property
+    def escaped(self) -> tuple[str, ...]:
+        """The facts whose unusual characters the format writes so.
+
+        A referrer with percent signs came with them.
+        """
+        names = {"percent": ("user_agent",), "backslash": ("user_agent", "referrer")}
+        return tuple(name for name in names.get(self.escapes, ()) if name in self.facts)
+
 
 def unknown(*, of_text: bool = True) -> Layout:
     """The layout of what nobody recognises: every record is quarantined."""

@@ -92,13 +92,14 @@ class Limits:
 
     Attributes:
         largest_bytes: of the decompressed file; what lies beyond is left out and said so.
-        block_bytes: read at once.
+        block_bytes: read at once, and what is done to each block costs as much however small it
+            is. DuckDB needs at least four times as much memory.
         memory: DuckDB's memory limit; beyond it spills to the disk.
         threads: DuckDB's threads; None: all processors.
     """
 
     largest_bytes: int = 16 * 1024**3
-    block_bytes: int = 32 * 1024**2
+    block_bytes: int = 64 * 1024**2
     memory: str = "1GB"
     threads: int | None = None
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from tallycast.measurement.logs.model import LogFormat, LogSource
 
 _KEPT_OF_TEXT: Final = 1000
-_LONGEST_ROW: Final = 4 * 1024 * 1024  # control characters and replaced bytes included
 _ALL_MARKS: Final = "".join(chr(code) for code in range(1, 0x20) if chr(code) != "\t") + " "
 
 
@@ -165,22 +165,20 @@ class _Reading:
     def _lines(self, layout: Layout, block: Block) -> None:
         """Take in a block of a text log."""
         file = self._scratch / "block"
-        file.write_bytes(block.data)
+        # Written over the block before: its pages are there already.
+        with file.open("r+b" if file.exists() else "wb") as written:
+            written.write(memoryview(block.data)[:-1])
+            written.truncate()
         lines = block.data.count(b"\n")
         mark = CONTINUED.encode()
-        continued = block.data.count(b"\n" + mark)
-        # Nothing in a block can be a quote or a delimiter to this reader: a line is a row.
+        continued = block.data.count(b"\n" + mark) if mark in block.data else 0
+        # A line's number is its place in the list, so none can be lost or moved.
+        ordinary = f" WHERE NOT starts_with(text, {sql.text(CONTINUED)})" if continued else ""
         self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE lines AS "
-            f"SELECT * FROM (SELECT row_number() OVER () + {block.first - 1} AS line, text "
-            f"FROM read_csv({sql.text(str(file))}, columns = {{'text': 'VARCHAR'}}, "
-            "auto_detect = false, header = false, delim = '\x01\x02', quote = '', escape = '', "
-            f"new_line = '\\n', max_line_size = {_LONGEST_ROW}, parallel = false, "
-            "strict_mode = true))"
-            + (
-                f" WHERE NOT starts_with(coalesce(text, ''), {sql.text(CONTINUED)})"
-                * bool(continued)
-            )
+            "CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM (SELECT "
+            f"generate_subscripts(texts, 1) + {block.first - 1} AS line, unnest(texts) AS text "
+            "FROM (SELECT string_split(content, chr(10)) AS texts "
+            f"FROM read_text({sql.text(sql.literal_path(file))}))){ordinary}"
         )
         self._read += lines - continued
         self._last_line = block.first + lines - 1
@@ -216,9 +214,12 @@ class _Reading:
         run = self._connection.execute
         if self._dictionaries is None:
             folders = playlist_folders(self._source.playlists)
-            self._dictionaries = Dictionaries(self._connection, self._enrichment, folders)
+            self._dictionaries = Dictionaries(
+                self._connection, self._enrichment, folders, self._scratch
+            )
         facts = facts_sql(layout, self._source, self._now)
         run(f"CREATE OR REPLACE TEMP TABLE facts AS {facts}")
+        layout = self._filled(layout)
         self._dictionaries.learn(layout)
         rows = requests_sql(layout, self._source, self._file_id, self._now)
         good = run(f"INSERT INTO requests {rows}").fetchone()
@@ -227,9 +228,20 @@ class _Reading:
         if accepted < count:
             self._refuse(layout, original)
 
+    def _filled(self, layout: Layout) -> Layout:
+        """The layout with the facts that any row of table `facts` has: the others cost nothing."""
+        counted = self._connection.execute("SELECT count(COLUMNS(*)) FROM facts")
+        names = [column[0] for column in counted.description]
+        held = dict(zip(names, counted.fetchone() or (), strict=True))
+        return replace(layout, facts={f: each for f, each in layout.facts.items() if held.get(f)})
+
     def _refuse(self, layout: Layout, original: str) -> None:
         """Count what is skipped, quarantine what is bad."""
         run = self._connection.execute
+        run(
+            "CREATE OR REPLACE TEMP TABLE facts AS SELECT * FROM facts ANTI JOIN (SELECT line "
+            "FROM requests WHERE line >= (SELECT min(line) FROM facts)) USING (line)"
+        )
         run(
             "CREATE OR REPLACE TEMP TABLE others AS SELECT line, gone, reason "
             f"FROM ({judged_sql(layout, self._now)}) "

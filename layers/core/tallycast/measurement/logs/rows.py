@@ -21,7 +21,7 @@ _NETWORKS: Final = "'household', 'commercial', 'cellular', 'data_centre', 'vpn',
 
 
 def requests_sql(layout: Layout, source: LogSource, file_id: str, now: datetime) -> str:
-    """SQL of the rows of REQUESTS, in order of lines."""
+    """SQL of the rows of REQUESTS, in any order."""
     columns = {
         "time": "make_timestamp(us)",
         "file_id": sql.text(file_id),
@@ -39,12 +39,12 @@ def requests_sql(layout: Layout, source: LogSource, file_id: str, now: datetime)
     members = ", ".join(
         f"CAST({columns[name]} AS {kind}) AS {name}" for name, kind in REQUESTS.items()
     )
-    words = " LEFT JOIN words wa ON wa.word = j.user_agent" if _unescapes_agent(layout) else ""
-    if _unescapes_referrer(layout):
-        words += " LEFT JOIN words wr ON wr.word = j.referrer"
+    words = "".join(
+        f" LEFT JOIN words {each}_word ON {each}_word.word = j.{each}" for each in layout.escaped
+    )
     return (
         f"SELECT {members} FROM ({judged_sql(layout, now)}) j{words} "
-        "WHERE gone IS NULL AND reason IS NULL ORDER BY line"
+        "WHERE gone IS NULL AND reason IS NULL"
     )
 
 
@@ -66,7 +66,7 @@ def _whose(layout: Layout, source: LogSource) -> dict[str, str]:
 
 def _ranges(layout: Layout) -> dict[str, str]:
     """The range asked for, else the bounds that came as columns, else what the answer held."""
-    rest = "nullif(substr(asked, instr(asked, ',') + 1), asked)"
+    rest = "CASE WHEN contains(asked, ',') THEN substr(asked, instr(asked, ',') + 1) END"
     # Without a start, or with an end before it, there is no range.
     good = "range_first IS NOT NULL AND (range_last IS NULL OR range_last >= range_first)"
     content = fact(layout, "content_range", "j")
@@ -78,7 +78,7 @@ def _ranges(layout: Layout) -> dict[str, str]:
         "range_end": f"CASE WHEN {good} THEN range_last WHEN {silent} THEN {sent[1]} END",
         "more_ranges": f"CASE WHEN asked IS NOT NULL THEN {rest} "
         f"WHEN range_start_number IS NOT NULL AND regexp_full_match({more}, '[0-9,-]+') "
-        f"THEN left({more}, {_LONGEST}) END",
+        f"THEN {sql.cut(more, _LONGEST)} END",
         "total_bytes": f"coalesce(total_bytes_number, {sent[2]})",
     }
 
@@ -100,14 +100,14 @@ def _network(layout: Layout, given: str) -> dict[str, str]:
     return {
         "ip_key": f"CASE WHEN {ip} IS NOT NULL THEN new_key "
         f"ELSE coalesce({key}, {sql.text(given)}) END",
-        "ip_hash": f"CASE WHEN {ip} IS NOT NULL THEN new_hash ELSE left({hashed}, 128) END",
+        "ip_hash": f"CASE WHEN {ip} IS NOT NULL THEN new_hash ELSE {sql.cut(hashed, 128)} END",
         # Hashes without the name of a key were made by somebody who does not change theirs.
         "ip_hash_previous": f"CASE WHEN {ip} IS NOT NULL THEN new_hash_previous "
-        f"WHEN {previous} IS NULL AND {key} IS NULL THEN left({hashed}, 128) "
-        f"ELSE left({previous}, 128) END",
+        f"WHEN {previous} IS NULL AND {key} IS NULL THEN {sql.cut(hashed, 128)} "
+        f"ELSE {sql.cut(previous, 128)} END",
         "country": f"coalesce(ip_country, CASE WHEN regexp_full_match({country}, '[A-Za-z]{{2}}') "
         f"THEN upper({country}) END)",
-        "region": f"coalesce(ip_region, left({region}, 64))",
+        "region": f"coalesce(ip_region, {sql.cut(region, 64)})",
         "asn": f"coalesce(ip_asn, try_cast({number} AS INTEGER))",
         # An address says most; a tracked hit has none, but knows whose network it came from.
         "network": f"coalesce(ip_network, CASE WHEN {network} IN ({_NETWORKS}) THEN {network} END, "
@@ -116,26 +116,19 @@ def _network(layout: Layout, given: str) -> dict[str, str]:
 
 
 def _texts(layout: Layout) -> dict[str, str]:
-    agent, referrer = fact(layout, "user_agent", "j"), fact(layout, "referrer", "j")
-    if _unescapes_agent(layout):
-        agent = f"coalesce(wa.plain, {agent})"
-    if _unescapes_referrer(layout):
-        referrer = f"coalesce(wr.plain, {referrer})"
-    referrer = f"left({referrer}, {_LONGEST})"
+    referrer = sql.cut(_plain(layout, "referrer"), _LONGEST)
     return {
-        "user_agent": _private(layout, f"left({agent}, {_LONGEST})"),
+        "user_agent": _private(layout, sql.cut(_plain(layout, "user_agent"), _LONGEST)),
         "referrer": f"CASE WHEN {referrer} IS NOT NULL THEN {sql.masked(referrer)} END",
-        "request_id": _private(layout, f"left({fact(layout, 'request_id', 'j')}, 256)"),
-        "session": _private(layout, f"left({fact(layout, 'session', 'j')}, 128)"),
+        "request_id": _private(layout, sql.cut(fact(layout, "request_id", "j"), 256)),
+        "session": _private(layout, sql.cut(fact(layout, "session", "j"), 128)),
     }
 
 
-def _unescapes_agent(layout: Layout) -> bool:
-    return bool(layout.escapes) and "user_agent" in layout.facts
-
-
-def _unescapes_referrer(layout: Layout) -> bool:
-    return layout.escapes == "backslash" and "referrer" in layout.facts
+def _plain(layout: Layout, name: str) -> str:
+    """A text as the client sent it."""
+    written = fact(layout, name, "j")
+    return f"coalesce({name}_word.plain, {written})" if name in layout.escaped else written
 
 
 def _private(layout: Layout, expression: str) -> str:
@@ -143,6 +136,6 @@ def _private(layout: Layout, expression: str) -> str:
     e, ip = expression, fact(layout, "ip", "j")
     return (
         f"CASE WHEN contains({e}, {ip}) THEN replace({e}, {ip}, '{sql.MASK_4}') "
-        f"WHEN address <> {ip} AND contains({e}, address) "
+        f"WHEN contains({e}, address) "
         f"THEN replace({e}, address, '{sql.MASK_4}') ELSE {e} END"
     )
