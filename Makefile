@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down reset status test check lint unit integration e2e bench build deploy lock format clean
+.PHONY: help setup demo up down reset status test check lint unit integration e2e bench build deploy lock format openapi client clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -77,6 +77,14 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
 
+openapi: $(READY) ## Write the OpenAPI files and the gateways' stack from the routes
+	@$(BIN)/python -m infra.openapi
+
+client: $(READY) ## Generate typed Python clients of the two APIs into build/client
+	@mkdir -p build/client
+	@PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --overwrite --meta none --path infra/openapi.yaml --output-path build/client/tallycast_api
+	@PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --overwrite --meta none --path infra/openapi-partner.yaml --output-path build/client/tallycast_partner_api
+
 # ── AWS ───────────────────────────────────────────────────────────────────────────────────────
 build: $(READY) $(SAM) ## Build for AWS with SAM; fails when a function passes 240 MB
 	$(SAM) validate --lint
@@ -95,6 +103,8 @@ lock: $(READY) ## Pin the newest versions that work together (UPGRADE=1 looks fo
 	  -c requirements/dev.txt pyproject.toml -o layers/core/requirements.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 	  -c requirements/dev.txt layers/measurement/requirements.in -o layers/measurement/requirements.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --python-version 3.13 --python-platform x86_64-manylinux_2_28 --no-deps \
+	  -c requirements/dev.txt layers/api/requirements.in -o layers/api/requirements.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 	  requirements/sam.in -o requirements/sam.txt
 

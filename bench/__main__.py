@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import agents, count, growth, logs, parse, tick, tracking
+from bench import agents, analytics, api, count, growth, logs, parse, tick, tracking
 
 BENCHES = {
     "parse": parse.main,
@@ -17,6 +17,8 @@ BENCHES = {
     "logs": logs.main,
     "tracking": tracking.main,
     "growth": growth.main,
+    "analytics": analytics.main,
+    "api": api.main,
 }
 
 

@@ -188,7 +188,7 @@ def distinct_rates(name, bodies):
     line("ours, first sight of all", len(agents) / first, same(agreed))
     line("ours, warm", median(rates))
     met = median(rates) >= TARGET_DISTINCT and agreed
-    print(f"  at least {TARGET_DISTINCT:,} distinct/s: {'PASS' if met else 'MISS'}")
+    print(f"  at least {TARGET_DISTINCT:,} distinct/s, warm: {'PASS' if met else 'MISS'}")
     return known, agents, met
 
 

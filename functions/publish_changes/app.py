@@ -10,12 +10,34 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from tallycast.aws.bus import OutgoingEvent
 from tallycast.aws.observability import MetricUnit, logger, metrics, tracer
 from tallycast.aws.tasks import task
-from tallycast.feeds.changes import events_of
-from tallycast.feeds.events import SOURCE
+from tallycast.feeds import changes as of_feeds
+from tallycast.feeds import events as feeds
 from tallycast.feeds.use_cases.publish import event_bus
+from tallycast.partners import events as partners
+from tallycast.partners.connections import changes as of_connections
+from tallycast.partners.webhooks import changes as of_webhooks
+from tallycast.sponsorship import changes as of_sponsorship
+from tallycast.sponsorship import events as sponsorship
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tallycast.feeds.events import FeedEvent
+    from tallycast.partners.connections.events import ConnectionBroken
+    from tallycast.partners.events import WebhookEndpointDisabled
+    from tallycast.sponsorship.events import SponsorshipEvent
+
+    Event = FeedEvent | SponsorshipEvent | WebhookEndpointDisabled | ConnectionBroken
+
+# Each room knows what the changes of its own kinds of item mean.
+ROOMS: tuple[tuple[str, Callable[..., Sequence[Event]]], ...] = (
+    (feeds.SOURCE, of_feeds.events_of),
+    (sponsorship.SOURCE, of_sponsorship.events_of),
+    (partners.SOURCE, of_webhooks.events_of),
+    (partners.SOURCE, of_connections.events_of),
+)
 
 
 def outgoing(record: DynamoDBRecord) -> list[OutgoingEvent]:
@@ -25,9 +47,11 @@ def outgoing(record: DynamoDBRecord) -> list[OutgoingEvent]:
         return []
     made = change.approximate_creation_date_time or 0
     at = datetime.fromtimestamp(made, UTC).isoformat()
+    old, new = change.old_image or None, change.new_image or None
     return [
-        OutgoingEvent(event.event_id, SOURCE, type(event).__name__, event.model_dump_json())
-        for event in events_of(change.old_image or None, change.new_image or None, at=at)
+        OutgoingEvent(event.event_id, source, type(event).__name__, event.model_dump_json())
+        for source, events_of in ROOMS
+        for event in events_of(old, new, at=at)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -11,12 +11,13 @@ from infra.demo.numbers import PAID_BY, SOURCES, accuracy, nothing, of_episodes
 from tallycast.cli.tables import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
     from infra.demo.deliveries import Delivery
     from infra.demo.measurement import Outcome
+    from infra.demo.selling import Sold
     from tallycast.demo.traffic.compare import Difference
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -31,6 +32,47 @@ def show(console: Console, outcome: Outcome) -> None:
     for part in (_books, _accuracy, _waterfall, _days, _episodes):
         console.print()
         part(console, outcome)
+
+
+def show_sold(console: Console, sold: Sold) -> None:
+    """Print what was delivered of what was booked, what is owed, and what the partner heard."""
+    console.print()
+    console.print("A campaign: booked, delivered, owed", style="bold")
+    table = _table(
+        "episode", "spot", "booked", "delivered", "true", "of booked", "pacing", "missing", "owed",
+        left=2,
+    )  # fmt: skip
+    for placed, figures in sold.delivered:
+        pacing, owed = figures["pacing"], figures["owed"]
+        table.add_row(
+            plain(placed.title, 30),
+            placed.position,
+            _number(placed.booked),
+            _number(figures["delivered"]),
+            _number(placed.true),
+            f"{figures['percent']:.1f} %",
+            "·" if pacing is None else f"{pacing:.2f}",
+            _number(figures["shortfall"]["downloads"]),
+            money(owed["value"]) if owed["downloads"] else "·",
+        )
+    report = sold.report
+    pacing, owed = report["pacing"], report["owed"]
+    table.add_row(
+        "together", "", _number(report["booked"]), _number(report["delivered"]), "",
+        f"{report['percent']:.1f} %", "·" if pacing is None else f"{pacing:.2f}",
+        "", money(owed["value"]) if owed["downloads"] else "·",
+    )  # fmt: skip
+    console.print(table)
+    kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(sold.heard.items()))
+    console.print(
+        f"The partner's system read the same {sold.seen['delivered']:,} downloads, without prices, "
+        f"and verified {sum(sold.heard.values())} signed webhooks: {kinds}"
+    )
+
+
+def money(amount: Mapping[str, Any] | None) -> str:
+    """`12.50 EUR`; nothing for nothing."""
+    return f"{amount['amount'] / 100:,.2f} {amount['currency']}" if amount else "·"
 
 
 def sparkline(numbers: Sequence[int]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from infra.demo.selling import SellingActs
     from infra.local.cloud import LocalCloud
     from infra.local.progress import Steps
     from tallycast.demo.shows import DemoShow
@@ -149,8 +150,8 @@ class MeasurementActs:
         host = urlsplit(cloud.outputs["TrackDownloadUrl"]).hostname or ""
         self._redirect = Redirect(cloud.endpoint, host, edge_secret)
 
-    def play(self, preparation: Preparation) -> Outcome:
-        """All acts, each of them a step."""
+    def play(self, preparation: Preparation, selling: SellingActs) -> Outcome:
+        """All acts, each of them a step; spots are sold before anybody listens."""
         steps = self._steps
         with steps.step("Inventing listeners and their requests (began at the start)"):
             listening = preparation.listening()
@@ -158,6 +159,7 @@ class MeasurementActs:
         with steps.step("Setting up: rule sets, time zones, a show key for each prefixed show"):
             self.set_up(listening)
             prefixes = self.register(listening)
+        selling.sell(listening, listening.truth_with(self._ids, _today()), self._ids)
         first = sum(one.requests + one.bad for one in files)
         sent = Sent(files, files[0], len(listening.live.hits))
         with steps.step(
@@ -210,6 +212,9 @@ class MeasurementActs:
         midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
         if midnight - now < _MIDNIGHT_MARGIN:
             time.sleep((midnight - now).total_seconds() + 1)
-        today = datetime.now(UTC).date()
         hits = listening.live.hits
-        return today, self._redirect.send(hits, prefixes, listening.cast.enclosures())
+        return _today(), self._redirect.send(hits, prefixes, listening.cast.enclosures())
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

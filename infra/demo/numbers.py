@@ -27,7 +27,7 @@ PAID_BY = "iab-2.3"
 _MAY_MISS = {"log": ("bad_referrer", VOLUME), "prefix": (VOLUME,)}
 # Where a request ends that is not filtered. So does a replay, if no id tells it from the first.
 _OUTCOMES = frozenset({"repeat", "below_threshold", "counted"})
-_MOST_PERCENT = 1.0
+MOST_PERCENT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Verdict:
     def downloads_agree(self) -> bool:
         """Whether every episode's downloads of every day are true, but for what was unseen."""
         off = round(self.report.misplaced * max(self.report.visible.true, 1) / 100)
-        return off <= self.unseen and abs(self.report.visible.percent) <= _MOST_PERCENT
+        return off <= self.unseen and abs(self.report.visible.percent) <= MOST_PERCENT
 
     @property
     def waterfall_agrees(self) -> bool:

@@ -12,6 +12,8 @@ from rich.console import Console
 from infra.demo import figures, report
 from infra.demo.feeds import TENANT, Demo
 from infra.demo.measurement import MeasurementActs, Preparation, new_edge_secret
+from infra.demo.numbers import MOST_PERCENT
+from infra.demo.selling import Receiver, SellingActs
 from infra.demo.waiting import DemoDiffersError, DemoStuckError
 from infra.local.errors import LocalCloudError
 from infra.local.lifecycle import local_cloud
@@ -56,8 +58,12 @@ def _play(steps: Steps, console: Console) -> None:
     with (
         Preparation.of(listened, seed) as preparation,
         DemoOrigin(shows) as origin,
+        Receiver() as receiver,
         local_cloud(
-            parameters={"FetchAllowList": f"127.0.0.1:{origin.port}", "EdgeSecret": secret},
+            parameters={
+                "FetchAllowList": f"127.0.0.1:{origin.port},{receiver.address}",
+                "EdgeSecret": secret,
+            },
             steps=steps,
         ) as cloud,
     ):
@@ -71,10 +77,13 @@ def _play(steps: Steps, console: Console) -> None:
             faults.append("other feeds were refused than those that are none")
         if not faults:
             acts = MeasurementActs(cloud, TENANT, demo.shows, secret, steps)
-            outcome = acts.play(preparation)
+            selling = SellingActs(cloud, TENANT, receiver, steps)
+            outcome = acts.play(preparation, selling)
+            sold = selling.settle()
             figures.show(console, outcome)
+            figures.show_sold(console, sold)
             console.print()
-            faults = outcome.faults()
+            faults = [*outcome.faults(), *sold.faults(MOST_PERCENT)]
         steps.say(f"{time.monotonic() - began:.0f} s from start to end")
         if faults:
             raise DemoDiffersError("; ".join(faults))

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from tallycast.feeds import events as feeds
 from tallycast.measurement.counting import events as counting
 from tallycast.measurement.reference import events as reference
+from tallycast.partners import events as partners
+from tallycast.partners.connections import events as connections
+from tallycast.sponsorship import events as sponsorship
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +31,9 @@ EVENTS: dict[type[Produced], str] = {
     **dict.fromkeys(feeds.EVENTS, feeds.SOURCE),
     counting.DownloadsCounted: counting.SOURCE,
     **dict.fromkeys(reference.EVENTS, reference.SOURCE),
+    **dict.fromkeys(sponsorship.EVENTS, sponsorship.SOURCE),
+    **dict.fromkeys(partners.EVENTS, partners.SOURCE),
+    **dict.fromkeys(connections.EVENTS, connections.SOURCE),
 }
 SOURCES = tuple(dict.fromkeys(EVENTS.values()))
 # What every event carries, or all of a source; said once on the page instead of in each table.

@@ -4,7 +4,15 @@ import pytest
 
 from infra.lint.expansion import REGION
 from tallycast.feeds.feed import Feed
-from tests.contract import exercises_of_measurement
+from tests.contract import (
+    exercises_of_analytics,
+    exercises_of_api,
+    exercises_of_connections,
+    exercises_of_identity,
+    exercises_of_measurement,
+    exercises_of_sponsorship,
+    exercises_of_webhooks,
+)
 from tests.support.functions import FUNCTIONS
 from tests.support.origin import feed, item
 from tests.support.permissions import Call, Grant, grants_of
@@ -105,10 +113,19 @@ def import_feed(stage):
     stage.run("import_feed/add")
 
 
-EXERCISES = {
-    each.__name__: each
-    for each in (schedule_polls, poll_feed, publish_changes, manage_feeds, import_feed)
-} | exercises_of_measurement.EXERCISES
+EXERCISES = (
+    {
+        each.__name__: each
+        for each in (schedule_polls, poll_feed, publish_changes, manage_feeds, import_feed)
+    }
+    | exercises_of_analytics.EXERCISES
+    | exercises_of_api.EXERCISES
+    | exercises_of_connections.EXERCISES
+    | exercises_of_identity.EXERCISES
+    | exercises_of_measurement.EXERCISES
+    | exercises_of_sponsorship.EXERCISES
+    | exercises_of_webhooks.EXERCISES
+)
 
 
 def recorded(name: str) -> tuple[list[Call], list[Grant]]:

@@ -12,6 +12,10 @@ import tallycast
 from infra.lint import schemas
 from tallycast.feeds.events import EVENTS as OF_FEEDS
 from tallycast.kernel.schema import Produced
+from tallycast.partners.connections.events import ConnectionBroken
+from tallycast.partners.events import WebhookEndpointDisabled
+from tallycast.sponsorship.events import EVENTS as OF_SPONSORSHIP
+from tests.contract import exercises_of_webhooks
 from tests.contract.exercises_of_measurement import EXERCISES
 from tests.support.scene import cases
 from tests.support.template import deployment
@@ -36,7 +40,11 @@ def test_what_is_put_on_the_bus_validates_against_its_schema(scene):
         for case in TOLD:
             scene.run(case)
         events = heard()
-    assert {event["detail-type"] for event in events} == {event.__name__ for event in OF_FEEDS}
+    named = {
+        event.__name__
+        for event in (*OF_FEEDS, *OF_SPONSORSHIP, WebhookEndpointDisabled, ConnectionBroken)
+    }
+    assert {event["detail-type"] for event in events} == named
     assert_as_written(events)
 
 
@@ -71,6 +79,15 @@ def test_what_is_told_of_reference_data_validates(scene):
     told = [(event["detail-type"], event["detail"].get("by")) for event in events]
     assert told.count(("ReferenceRefused", None)) >= 1
     assert {("ReferenceActivated", "refresh"), ("ReferenceActivated", "hand")} <= set(told)
+
+
+def test_what_is_told_of_providers_messages_validates(scene):
+    with ear(scene) as heard:
+        exercises_of_webhooks.take_hook(scene)
+        events = heard()
+    assert_as_written(events)
+    told = [(event["detail-type"], event["detail"]["quarantined"] is None) for event in events]
+    assert told == [("HookReceived", True), ("HookReceived", False)]
 
 
 def test_every_event_that_is_told_has_a_schema_and_the_other_way_round():

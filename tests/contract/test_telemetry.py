@@ -10,6 +10,14 @@ import pytest
 
 from tallycast.aws.observability import NAMESPACE
 from tallycast.measurement.tracking import redirect
+from tests.contract import (
+    exercises_of_analytics,
+    exercises_of_api,
+    exercises_of_connections,
+    exercises_of_identity,
+    exercises_of_sponsorship,
+    exercises_of_webhooks,
+)
 from tests.contract.exercises_of_measurement import EXERCISES
 from tests.support.functions import FUNCTIONS
 from tests.support.measuring import deliver, track
@@ -134,7 +142,15 @@ def written():
         stage.platform.origin.put(WEEKLY, status=500)
         run("poll_feed", both_due(stage))
         run("publish_changes", stage.event("publish_changes/episode_published"))
-    for name, exercise in EXERCISES.items():
+    more = (
+        exercises_of_analytics.EXERCISES
+        | exercises_of_api.EXERCISES
+        | exercises_of_connections.EXERCISES
+        | exercises_of_identity.EXERCISES
+        | exercises_of_sponsorship.EXERCISES
+        | exercises_of_webhooks.EXERCISES
+    )
+    for name, exercise in {**EXERCISES, **more}.items():
         with scene() as stage:
             exercise(stage)
             if name == "count_downloads":

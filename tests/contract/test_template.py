@@ -54,7 +54,11 @@ def test_the_expanded_template_passes_cfn_lint():
     assert [str(match) for match in found if match.rule.id != PACKAGED] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "infra").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in (ROOT / "infra").glob("*.yaml") if "openapi" not in path.name),
+    ids=lambda p: p.stem,
+)
 def test_the_nested_stacks_pass_cfn_lint(path: Path):
     found = lint_file(path, config=ManualArgs(regions=[REGION]))
     assert [f"{match.rule.id} line {match.linenumber}: {match.message}" for match in found] == []
@@ -225,8 +229,13 @@ def test_only_the_redirect_can_be_called_by_anybody(deployed):
     assert url.properties["TargetFunctionArn"] == "TrackDownload"
     assert url.properties["AuthType"] == "NONE"
     opened = deployed.of_type("AWS::Lambda::Permission")
-    assert {permission.properties["FunctionName"] for permission in opened} == {"TrackDownload"}
+    anybodys = [each for each in opened if each.properties["Principal"] == "*"]
+    assert {each.properties["FunctionName"] for each in anybodys} == {"TrackDownload"}
     for permission in opened:
+        if permission not in anybodys:  # a service's, and only on behalf of something of ours
+            assert permission.properties["Principal"].endswith(".amazonaws.com"), permission.id
+            assert permission.properties["SourceArn"], permission.id
+            continue
         # Through the address alone: nobody outside may invoke the function as Lambda's API has it.
         action = permission.properties["Action"]
         by_address = permission.properties.get("InvokedViaFunctionUrl") is True
@@ -261,9 +270,13 @@ def test_every_call_that_nobody_waits_for_is_tried_again_and_then_kept(deployed)
 # Where a resource has a name that its account knows it by. Those of others' (the function of an
 # event source, the log group of a filter) are references.
 NAMED_BY = {
+    "AWS::ApiGateway::RestApi": ("Name",),
+    "AWS::ApiGateway::UsagePlan": ("UsagePlanName",),
     "AWS::Athena::WorkGroup": ("Name",),
     "AWS::CloudFront::OriginRequestPolicy": ("OriginRequestPolicyConfig", "Name"),
     "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::Cognito::UserPool": ("UserPoolName",),
+    "AWS::Cognito::UserPoolDomain": ("Domain",),
     "AWS::DynamoDB::Table": ("TableName",),
     "AWS::Events::EventBus": ("Name",),
     "AWS::Events::Rule": ("Name",),
@@ -275,13 +288,20 @@ NAMED_BY = {
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::SQS::Queue": ("QueueName",),
     "AWS::Scheduler::Schedule": ("Name",),
+    "AWS::SecretsManager::Secret": ("Name",),
     "AWS::StepFunctions::StateMachine": ("StateMachineName",),
+    "AWS::WAFv2::WebACL": ("Name",),
 }
 # What has a name within something of ours only, or none at all.
 NAMELESS = {
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::Stage",
     "AWS::CloudFormation::Stack",
     "AWS::CloudFront::Distribution",
+    "AWS::Cognito::UserPoolClient",
+    "AWS::Cognito::UserPoolResourceServer",
     "AWS::Glue::Table",
+    "AWS::KMS::Key",  # known by an id that KMS gives it
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::LayerVersion",  # versions of one layer stand beside each other
@@ -291,6 +311,7 @@ NAMELESS = {
     "AWS::Logs::SubscriptionFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
+    "AWS::WAFv2::WebACLAssociation",
 }
 
 
@@ -433,7 +454,7 @@ def test_a_tick_that_does_not_come_is_missed(deployed):
         for schedule in deployed.of_type("AWS::Scheduler::Schedule")
         if schedule.properties["ScheduleExpression"].startswith("cron(0/")
     ]
-    assert len(ticks) == 2
+    assert len(ticks) >= 3
     for tick in ticks:
         name = tick.properties["Target"]["Arn"].partition(".")[0]
         missing = [

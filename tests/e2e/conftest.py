@@ -24,6 +24,7 @@ from tests.e2e.host import Host
 from tests.e2e.measuring import Measured
 from tests.e2e.tenants import Tenant
 from tests.support.hostile import HostileOrigin
+from tests.support.receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def host() -> Iterator[Host]:
     """A host whose answers each test scripts, under paths of its own."""
     with Host() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    """Takes webhooks; each test has paths of its own."""
+    with Receiver() as running:
         yield running
 
 
@@ -102,10 +110,20 @@ def deployed(**parameters: object) -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="session")
 def steady(
-    host: Host, hostile: HostileOrigin, demo_origin: DemoOrigin, dead_address: str
+    host: Host,
+    hostile: HostileOrigin,
+    demo_origin: DemoOrigin,
+    dead_address: str,
+    receiver: Receiver,
 ) -> Iterator[LocalCloud]:
     """A cloud whose budgets have room: a batch of five slow fetches fits into its function."""
-    allowed = (host.address, hostile.allow, f"127.0.0.1:{demo_origin.port}", dead_address)
+    allowed = (
+        host.address,
+        hostile.allow,
+        f"127.0.0.1:{demo_origin.port}",
+        dead_address,
+        receiver.address,
+    )
     with deployed(
         FetchAllowList=",".join(allowed),
         FetchSeconds=5,

@@ -124,14 +124,8 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
         case "dynamodb", _:
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
             yield Call(action, _table(params["TableName"]) + index, _partition_keys(params))
-        case "s3", "ListObjectsV2":
-            yield Call("s3:ListBucket", f"arn:aws:s3:::{params['Bucket']}")
-        case "s3", "DeleteObjects":
-            for entry in params["Delete"]["Objects"]:
-                name = f"arn:aws:s3:::{params['Bucket']}/{entry['Key']}"
-                yield Call("s3:DeleteObject", name)
         case "s3", _:
-            yield Call(action, f"arn:aws:s3:::{params['Bucket']}/{params['Key']}")
+            yield from _of_s3(operation, params)
         case "sqs", _:
             name = params["QueueUrl"].rpartition("/")[2]
             yield Call(action, ARN.format(service="sqs", name=name))
@@ -147,10 +141,34 @@ def _calls(service: str, operation: str, params: Mapping[str, Any]) -> Iterator[
             group = ARN.format(service="logs", name=f"log-group:{params['logGroupName']}")
             yield Call(action, group)
             yield Call(action, f"{group}:*")
+        case "kms", _:
+            yield Call(action, params["KeyId"])
+        case "secretsmanager", "GetSecretValue":
+            yield Call(action, params["SecretId"])
+        case "cognito-idp", _:
+            name = f"userpool/{params['UserPoolId']}"
+            yield Call(action, ARN.format(service="cognito-idp", name=name))
         case "states", "StartExecution":
             yield Call(action, params["stateMachineArn"])
         case _:
             raise NotImplementedError(f"say which permission {service}:{operation} needs")
+
+
+def _of_s3(operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
+    bucket = f"arn:aws:s3:::{params['Bucket']}"
+    match operation:
+        case "ListObjectsV2":
+            yield Call("s3:ListBucket", bucket)
+        case "ListObjectVersions":
+            yield Call("s3:ListBucketVersions", bucket)
+        case "GetObject" if "VersionId" in params:
+            yield Call("s3:GetObjectVersion", f"{bucket}/{params['Key']}")
+        case "DeleteObjects":
+            for entry in params["Delete"]["Objects"]:
+                yield Call("s3:DeleteObject", f"{bucket}/{entry['Key']}")
+        case _:
+            action = f"s3:{_PERMISSION.get(operation, operation)}"
+            yield Call(action, f"{bucket}/{params['Key']}")
 
 
 def _table(name: str) -> str:

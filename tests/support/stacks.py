@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
+from moto.kms.models import KmsBackend
 
 from tallycast.aws import clients
 
@@ -20,6 +22,15 @@ STACKS = {
     "messaging": {"PollVisibilitySeconds": "60"},
     "lake": {},
     "intake": {"IngestVisibilitySeconds": "60", "KeepLogsDays": "14"},
+    "exports": {"ExportVisibilitySeconds": "5400"},
+    "webhooks": {
+        "AlarmTopic": "",
+        "EventBusName": "tallycast-messaging",
+        "QueueVisibilitySeconds": "180",
+        "SendVisibilitySeconds": "270",
+        "TakeVisibilitySeconds": "180",
+    },
+    "audit": {"AlarmTopic": "", "RetentionDays": "400"},
 }
 
 
@@ -36,6 +47,10 @@ class Stacks:
     @property
     def memory(self):
         return boto3.resource("dynamodb").Table(self.outputs["IdempotencyTable"])
+
+    @property
+    def deliveries(self):
+        return boto3.resource("dynamodb").Table(self.outputs["DeliveriesTable"])
 
     @property
     def metrics(self):
@@ -59,7 +74,7 @@ def aws_stacks() -> Iterator[Stacks]:
     os.environ.pop("AWS_ENDPOINT_URL", None)
     os.environ.update(environment)
     try:
-        with mock_aws():
+        with mock_aws(), patch.object(KmsBackend, "create_key", _create_key):
             _forget_clients()
             outputs: dict[str, str] = {}
             cloudformation = boto3.client("cloudformation")
@@ -76,11 +91,28 @@ def aws_stacks() -> Iterator[Stacks]:
                 )
                 stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
                 outputs |= {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
+            # moto's CloudFormation makes no secrets.
+            secret = boto3.client("secretsmanager").create_secret(
+                Name="tallycast-connections", SecretString='{"providers": {}}'
+            )
+            outputs["ConnectionsSecret"] = secret["ARN"]
             yield Stacks(outputs)
     finally:
         _forget_clients()
         os.environ.clear()
         os.environ.update(before)
+
+
+_moto_creates_key = KmsBackend.create_key
+
+
+def _create_key(backend: KmsBackend, *, tags: list[dict[str, str]], **facts: object) -> object:
+    """moto tells a key's tags by the names of KMS, and CloudFormation has names of its own."""
+    named = [
+        {"TagKey": tag.get("Key", tag.get("TagKey")), "TagValue": tag.get("Value", "")}
+        for tag in tags or []
+    ]
+    return _moto_creates_key(backend, tags=named, **facts)
 
 
 def _forget_clients() -> None:

@@ -48,6 +48,7 @@ def apply() -> None:
         faults,
         function_errors,
         function_urls,
+        gateway_responses,
         log_subscriptions,
         numbers,
         query_results,
@@ -56,11 +57,13 @@ def apply() -> None:
         stream_state,
         streams,
         transport,
+        user_pools,
     )
 
     for module in (
         function_errors,
         function_urls,
+        gateway_responses,
         log_subscriptions,
         numbers,
         query_results,
@@ -69,6 +72,7 @@ def apply() -> None:
         schedules,
         shared_layers,
         transport,
+        user_pools,
         batch_actions,
         alarms,
         faults,

@@ -12,10 +12,14 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp.client import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
     from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_kms.client import KMSClient
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
@@ -51,15 +55,39 @@ def events() -> EventBridgeClient:
     return client
 
 
+def kms() -> KMSClient:
+    """The KMS client of this container."""
+    client: KMSClient = _client("kms")
+    return client
+
+
 def lambdas() -> LambdaClient:
     """The Lambda client of this container."""
     client: LambdaClient = _client("lambda")
     return client
 
 
+def secrets() -> SecretsManagerClient:
+    """The Secrets Manager client of this container."""
+    client: SecretsManagerClient = _client("secretsmanager")
+    return client
+
+
 def step_functions() -> SFNClient:
     """The Step Functions client of this container."""
     client: SFNClient = _client("stepfunctions")
+    return client
+
+
+def user_pools() -> CognitoIdentityProviderClient:
+    """The Cognito client of this container."""
+    client: CognitoIdentityProviderClient = _client("cognito-idp")
+    return client
+
+
+def dynamodb() -> DynamoDBClient:
+    """The DynamoDB client of this container, for libraries that write items themselves."""
+    client: DynamoDBClient = _client("dynamodb")
     return client
 
 

@@ -38,6 +38,10 @@ class ServiceUnavailableError(RetryableError):
     """AWS throttles, times out or fails: the same call may go through later."""
 
 
+class ContendedError(ServiceUnavailableError):
+    """Another transaction had hold of the same items; nothing of this one was done."""
+
+
 class RequestRefusedError(PermanentError):
     """AWS refuses the call itself (access, validation, a resource that is not there)."""
 
@@ -52,7 +56,8 @@ def translated(action: str) -> Iterator[None]:
 
     Raises:
         ConditionFailedError: a condition of a DynamoDB write did not hold.
-        ServiceUnavailableError: throttling, 5xx, time-outs, no connection.
+        ServiceUnavailableError: throttling, 5xx, time-outs, no connection; `ContendedError` when
+            another transaction was at the same items.
         RequestRefusedError: everything else.
     """
     try:
@@ -76,7 +81,8 @@ def _translate(error: ClientError, action: str) -> Exception:
         reasons = {r.get("Code", "None") for r in error.response.get("CancellationReasons", [])}
         if "ConditionalCheckFailed" in reasons:
             return ConditionFailedError(message, action=action, aws_code=code)
-        return ServiceUnavailableError(message, action=action, aws_code=code)
+        kind = ContendedError if "TransactionConflict" in reasons else ServiceUnavailableError
+        return kind(message, action=action, aws_code=code)
     if code in _RETRYABLE or status >= _SERVER_ERROR:
         return ServiceUnavailableError(message, action=action, aws_code=code)
     return RequestRefusedError(f"{message}: {detail}", action=action, aws_code=code)

@@ -8,10 +8,12 @@ import sys
 import click
 
 from tallycast import __version__
+from tallycast.cli.audit import audit
 from tallycast.cli.demo import demo
 from tallycast.cli.downloads import downloads
 from tallycast.cli.episodes import episodes
 from tallycast.cli.feeds import feed
+from tallycast.cli.identity import identity
 from tallycast.cli.measurement import counts, tracking
 from tallycast.kernel.errors import TallycastError
 
@@ -30,6 +32,8 @@ cli.add_command(episodes)
 cli.add_command(downloads)
 cli.add_command(counts)
 cli.add_command(tracking)
+cli.add_command(audit)
+cli.add_command(identity)
 cli.add_command(demo)
 
 
@@ -37,7 +41,7 @@ def main() -> None:
     """Run the command line; whatever goes wrong is one line on stderr and an exit code.
 
     Exit codes: 0 done, 1 the output could not be written, 2 refused or wrongly used, 130
-    interrupted.
+    interrupted, 3 `audit verify` found that a log does not hold.
     """
     try:
         cli(standalone_mode=False)

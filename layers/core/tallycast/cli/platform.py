@@ -63,6 +63,20 @@ class Platform:
         """
         return self._ask("ManageMeasurement", command)
 
+    def run_audit(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Send a command to `manage_audit` and give its answer.
+
+        Raises: as `_ask`.
+        """
+        return self._ask("ManageAudit", command)
+
+    def run_identity(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Send a command to `manage_identity` and give its answer.
+
+        Raises: as `_ask`.
+        """
+        return self._ask("ManageIdentity", command)
+
     def _ask(self, function: str, command: dict[str, Any]) -> dict[str, Any]:
         """Send a command to a function and give its answer.
 

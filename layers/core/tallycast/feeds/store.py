@@ -19,7 +19,7 @@ from tallycast.aws.errors import ConditionFailedError, translated
 from tallycast.feeds.feed import Feed, FeedStatus
 from tallycast.feeds.items import EpisodeItem, ShowItem, feed_item, feed_of
 from tallycast.kernel import keys
-from tallycast.kernel.errors import PermanentError, TallycastError
+from tallycast.kernel.errors import NotFoundError, PermanentError, TallycastError
 from tallycast.kernel.times import to_text
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ _MARKERS = 8  # threads that mark episodes at the same time
 
 class FeedNotRegisteredError(PermanentError):
     """The tenant has no such feed."""
+
+
+class ShowNotFoundError(NotFoundError):
+    """The tenant has no such show."""
 
 
 class FeedAlreadyRegisteredError(PermanentError):

@@ -31,3 +31,23 @@ class RetryableError(TallycastError):
 
 class PermanentError(TallycastError):
     """The same call will fail again: it is recorded and not repeated."""
+
+
+class NotFoundError(PermanentError):
+    """The tenant has no such thing; whether another tenant has it is nobody's business."""
+
+
+class ConflictError(PermanentError):
+    """It does not go together with what is there already: a duplicate, a wrong state."""
+
+
+class InvalidError(PermanentError):
+    """What was asked for makes no sense as it stands; the message says which part, and why."""
+
+
+class DeniedError(PermanentError):
+    """Whoever asks is known, and may not do this."""
+
+
+class StaleError(PermanentError):
+    """It was changed by somebody else since it was read: read it again and decide anew."""

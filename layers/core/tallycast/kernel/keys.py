@@ -91,6 +91,17 @@ def due_shard_name(shard: int) -> str:
     return f"SYSTEM#DUE#{shard:02d}"
 
 
+def due_shard_of(kind: str, tenant: str, record_id: str) -> str:
+    """Partition of the due-index for another kind of thing than feeds: spread evenly as well."""
+    number = hashlib.sha256(f"{tenant}#{record_id}".encode()).digest()[0] % DUE_SHARDS
+    return due_shards_of(kind)[number]
+
+
+def due_shards_of(kind: str) -> list[str]:
+    """All partitions of the due-index for a kind of thing."""
+    return [f"SYSTEM#DUE-{kind.upper()}#{shard:02d}" for shard in range(DUE_SHARDS)]
+
+
 def tick() -> dict[str, str]:
     """Up to where the scheduler has handed out due feeds."""
     return {"pk": "SYSTEM#TICK", "sk": "TICK"}
@@ -164,3 +175,107 @@ def count_run(tenant: str, run_id: str, name: str) -> str:
     """S3, lake: what the steps of one day's count hand to each other; expires by itself."""
     tenant_prefix(tenant)
     return f"runs/{tenant}/{run_id}/{name}"
+
+
+def record(tenant: str, kind: str, record_id: str) -> dict[str, str]:
+    """A thing of the tenant that is kept as one document: a campaign, a person, a code."""
+    return {"pk": f"{tenant_prefix(tenant)}#{kind.upper()}#{record_id}", "sk": kind.upper()}
+
+
+def records(tenant: str, kind: str, *within: str) -> str:
+    """Partition of the listing and lookup indexes: such things, of the tenant or within another.
+
+    `records("acme", "spot", "campaign", "cmp_1")` are the spots of a campaign.
+    """
+    return "#".join([tenant_prefix(tenant), *within, f"{kind.upper()}S"])
+
+
+def claim(tenant: str, what: str, value: str) -> dict[str, str]:
+    """That one thing of the tenant owns a value nobody else of the tenant may have."""
+    return {"pk": f"{tenant_prefix(tenant)}#CLAIM#{what.upper()}#{digest(value)}", "sk": "CLAIM"}
+
+
+def audit_entry(tenant: str, number: int) -> dict[str, str]:
+    """One entry of the audit log, by its number in the chain."""
+    return {"pk": audit_log(tenant), "sk": f"ENTRY#{number:012d}"}
+
+
+def audit_head(tenant: str) -> dict[str, str]:
+    """The last entry of a tenant's audit log."""
+    return {"pk": audit_log(tenant), "sk": "HEAD"}
+
+
+def audit_seal(tenant: str) -> dict[str, str]:
+    """Up to which entry a tenant's audit log is sealed."""
+    return {"pk": audit_log(tenant), "sk": "SEAL"}
+
+
+def audit_log(tenant: str) -> str:
+    """Partition of a tenant's audit log."""
+    return f"{tenant_prefix(tenant)}#AUDIT"
+
+
+def audit_entry_number(sort_key: str) -> int | None:
+    """The number in the sort key of an entry; None for one that `audit_entry` never gives."""
+    found = re.fullmatch(r"ENTRY#(\d{12})", sort_key)
+    return int(found[1]) if found else None
+
+
+def audit_digest(tenant: str, day: str) -> str:
+    """S3: the digest of what was logged on a day."""
+    return f"{audit_digests(tenant)}{day}.json"
+
+
+def audit_digests(tenant: str) -> str:
+    """S3: prefix of all digests of a tenant's audit log."""
+    tenant_prefix(tenant)
+    return f"digests/{tenant}/"
+
+
+def audit_file(tenant: str, day: str, first: int, last: int) -> str:
+    """S3: the entries that the digest of a day seals, as JSON lines."""
+    return f"{audit_files(tenant)}{day}/{first:012d}-{last:012d}.jsonl"
+
+
+def audit_files(tenant: str) -> str:
+    """S3: prefix of all files of a tenant's audit log."""
+    tenant_prefix(tenant)
+    return f"entries/{tenant}/"
+
+
+def delivery(tenant: str, delivery_id: str) -> dict[str, str]:
+    """Deliveries table: one event for one webhook endpoint."""
+    return {"pk": f"{tenant_prefix(tenant)}#DELIVERY#{delivery_id}", "sk": "DELIVERY"}
+
+
+def deliveries(tenant: str, endpoint_id: str, status: str = "") -> str:
+    """Deliveries table: partition of the listing index, or of that by status."""
+    within = f"#{status.upper()}" if status else ""
+    return f"{tenant_prefix(tenant)}#WEBHOOK#{endpoint_id}#DELIVERIES{within}"
+
+
+def circuit(tenant: str, endpoint_id: str) -> dict[str, str]:
+    """Deliveries table: how an endpoint has been doing, and who is sending to it."""
+    return {"pk": f"{tenant_prefix(tenant)}#WEBHOOK#{endpoint_id}", "sk": "CIRCUIT"}
+
+
+def hook_owner(hook_id: str) -> dict[str, str]:
+    """Whose a hook is: providers call it by its id alone."""
+    return {"pk": f"SYSTEM#HOOK#{hook_id}", "sk": "OWNER"}
+
+
+def hook_message(tenant: str, hook_id: str, message_id: str) -> dict[str, str]:
+    """Deliveries table: a message that a provider sent to a hook."""
+    return {"pk": f"{tenant_prefix(tenant)}#HOOK#{hook_id}", "sk": f"MESSAGE#{message_id}"}
+
+
+def hook_messages(tenant: str, hook_id: str, status: str = "") -> str:
+    """Deliveries table: partition of the listing index, or of that by status."""
+    within = f"#{status.upper()}" if status else ""
+    return f"{tenant_prefix(tenant)}#HOOK#{hook_id}#MESSAGES{within}"
+
+
+def hook_body(tenant: str, hook_id: str, message_id: str) -> str:
+    """S3: the body of a provider's message, as it came."""
+    tenant_prefix(tenant)
+    return f"hooks/{tenant}/{hook_id}/{message_id}"

@@ -10,18 +10,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, Literal
 
-from tallycast.measurement.plan import LOW_MASK
+from tallycast.measurement.engine.plan import LOW_MASK
+from tallycast.measurement.engine.rows import ENOUGH
+from tallycast.measurement.engine.spells import unit_keys, unit_rows
 from tallycast.measurement.ranges import covered, merge
-from tallycast.measurement.rows import ENOUGH
-from tallycast.measurement.spells import unit_keys, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import duckdb
 
+    from tallycast.measurement.engine.plan import Plan
     from tallycast.measurement.model import Columns
-    from tallycast.measurement.plan import Plan
     from tallycast.measurement.ranges import ByteRange
 
 # Where ads lie: inclusive bytes of the file `media`. `ad_id` is the caller's own name.

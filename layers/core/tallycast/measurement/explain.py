@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallycast.kernel.errors import PermanentError
 from tallycast.measurement import ranges, threshold
+from tallycast.measurement.engine.spells import unit_keys, unit_rows
 from tallycast.measurement.model import REQUESTS
-from tallycast.measurement.spells import unit_keys, unit_rows
 
 if TYPE_CHECKING:
     from tallycast.measurement.engine import Count

@@ -12,11 +12,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallycast.kernel.schema import Produced
+from tallycast.measurement.lengths import LONGEST_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONGEST_AGENT: Final = 1024
 # Control characters, halves of characters, private ones and none at all.
 _NO_TEXT: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
 SAFE_FOR: Final = timedelta(days=90)

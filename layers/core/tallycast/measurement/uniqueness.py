@@ -51,5 +51,16 @@ def identity_sql(base: str, *, prefix: str = "") -> str:
 
 
 def shard_sql(identity: str, shard: int, of: int) -> str:
-    """Whether an identity (SQL expression) belongs to shard number `shard` (from 0) of `of`."""
-    return f"md5_number_lower(COALESCE({identity}, '')) % {int(of)} = {int(shard)}"
+    """Whether an identity (SQL expression) belongs to shard number `shard` (from 0) of `of`.
+
+    Identities are keyed hashes in hex, spread evenly, so that a shard is a range of them: nothing
+    is hashed again. Whatever is no such hash falls into exactly one shard, too.
+    """
+    first, following = (f"'{(step << 32) // of:08x}'" for step in (shard, shard + 1))
+    tests = []
+    if shard > 0:
+        tests.append(f"{identity} >= {first}")
+    if shard + 1 < of:
+        below = f"{identity} < {following}"
+        tests.append(below if shard > 0 else f"({below} OR {identity} IS NULL)")
+    return " AND ".join(tests) or "TRUE"

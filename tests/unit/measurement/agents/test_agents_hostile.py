@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallycast.measurement.agents import built_in
-from tallycast.measurement.agents.model import LONGEST_AGENT
+from tallycast.measurement.filters import is_malformed
+from tallycast.measurement.lengths import LONGEST_AGENT, LONGEST_KEPT
 from tallycast.measurement.model import AGENTS
 
 OVERCAST = "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)"
@@ -67,6 +68,12 @@ def test_what_can_be_no_user_agent_is_malformed(agent):
     assert one(agent)[1:] == ("malformed", None, None, None, False, False)
 
 
+@pytest.mark.parametrize("length", [LONGEST_AGENT, LONGEST_AGENT + 1, LONGEST_KEPT])
+def test_the_lists_and_the_rules_agree_on_which_agent_is_too_long(length):
+    agent = OVERCAST.ljust(length, "x")
+    assert (one(agent).kind == "malformed") == is_malformed(agent) == (length > LONGEST_AGENT)
+
+
 @pytest.mark.parametrize(
     "agent",
     [OVERCAST.ljust(LONGEST_AGENT), f"{OVERCAST} é\u00a0播\ufffd\U0001f399", f"{OVERCAST}\u200b"],
@@ -90,7 +97,8 @@ def test_an_attack_by_user_agent_is_a_bot(agent):
 
 
 @pytest.mark.parametrize(
-    "agent", ["a" * 2_000, "(" * 1_990 + "a", "Mozilla/5.0 " * 160, "bot" * 600]
+    "agent",
+    [text * (LONGEST_AGENT // len(text)) for text in ("a", "(", "Mozilla/5.0 ", "bot")],
 )
 def test_long_repeats_are_answered(agent):
     assert one(agent).user_agent == agent

@@ -12,6 +12,7 @@ from tallycast.measurement.agents import (
     load_documents,
     load_folder,
 )
+from tallycast.measurement.lengths import LONGEST_AGENT
 from tests.unit.measurement.agents.agent_bundles import a_bundle, a_document, a_list
 
 A_BOMB = r"^(a+)+$"
@@ -147,7 +148,7 @@ def test_the_entry_to_blame_is_named_in_whichever_list_it_stands():
 
 def test_a_pattern_that_would_hold_python_up_for_ages_is_answered():
     known = a_list(bots=a_document({"name": "Bomb", "pattern": A_BOMB}))
-    longest = "a" * 1_999
+    longest = "a" * (LONGEST_AGENT - 1)
     assert kinds(known, longest + "!", longest) == [("unknown", None), ("bot", "Bomb")]
 
 

@@ -1,8 +1,10 @@
 """The rules one by one: the golden answers, and the pure functions that explain them."""
 
+import hashlib
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -404,6 +406,30 @@ def test_what_a_redirect_saw_is_counted_beside_the_log_and_never_mixed():
 def test_a_log_that_tells_neither_status_nor_bytes_is_no_better_than_a_redirect():
     silent = a_request(status=None, bytes_sent=None, range_start=500, range_end=900)
     assert verdicts_of(rule_set(), [silent]) == ["counted"]
+
+
+def shards_of(identities, of):
+    """How many of the identities each shard has."""
+    con = duckdb.connect()
+    con.execute("CREATE TABLE known AS SELECT unnest($1::VARCHAR[]) AS who", [identities])
+    tests = [uniqueness.shard_sql("who", shard, of) for shard in range(of)]
+    picks = ", ".join(f"count(*) FILTER ({test})" for test in tests)
+    return con.execute(f"SELECT {picks} FROM known").fetchone()  # noqa: S608 - our own SQL
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 16, 50])
+def test_shards_share_keyed_hashes_out_evenly(of):
+    found = shards_of(
+        [hashlib.sha256(bytes([a, b])).hexdigest() for a in range(100) for b in range(100)], of
+    )
+    assert sum(found) == 10_000
+    assert all(abs(number - 10_000 / of) < 5 * (10_000 / of) ** 0.5 for number in found)
+
+
+@pytest.mark.parametrize("who", [None, "", "0", "ffffffff", "g", "~", "80000000", "é", "7fffffff"])
+@pytest.mark.parametrize("of", [1, 2, 3, 16, 50])
+def test_whatever_stands_for_an_ip_belongs_to_exactly_one_shard(who, of):
+    assert sorted(shards_of([who], of)) == [0] * (of - 1) + [1]
 
 
 def test_identities_are_compared_under_the_older_key():

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tallycast.measurement.filters import is_bad_referrer
+from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs import (
     Enrichment,
     LogSource,
@@ -133,7 +135,7 @@ BAD: list[tuple[dict[str, object], Reason]] = [
     ({"url": "https:///a.mp3"}, Reason.NO_HOST),
     ({"url": "https://bad host/a.mp3"}, Reason.NO_HOST),
     ({"url": "/a.mp3"}, Reason.NO_HOST),
-    ({"url": "https://m.example/" + "a" * 2048}, Reason.LONG_URL),
+    ({"url": "https://m.example/" + "a" * LONGEST_URL}, Reason.LONG_URL),
     ({"method": "G E T"}, Reason.BAD_METHOD),
     ({"method": "\u0016\u0003"}, Reason.BAD_METHOD),
     ({"status": "ok"}, Reason.BAD_STATUS),
@@ -292,6 +294,36 @@ def test_cloudfront_user_agents_are_decoded_once_or_twice(spaces: str, tmp_path:
     )
     (row,) = rows(reading(path))
     assert (row["user_agent"], row["media"]) == ("Pod casts/1 (x)", "m.example/a%20b.mp3")
+
+
+@pytest.mark.parametrize(
+    ("logged", "sent", "bad"),
+    [
+        ("https://m.example/", "https://m.example/", False),
+        ("https://m.example/a%2520b?q=%25C3%25BC", "https://m.example/a%20b?q=%C3%BC", False),
+        ("https://m.example/%257B%2522%257D", "https://m.example/%7B%22%7D", False),
+        ("https://m.example/~me%5B1%5D", "https://m.example/~me[1]", False),
+        ("https://m.example/%7Eme%C3%BC", "https://m.example/~meü", False),
+        ("%3Cscript%3Ealert(1)%3C/script%3E", "<script>alert(1)</script>", True),
+        ("https://m.example/a%20b", "https://m.example/a b", True),
+        ("https://m.example/%7Bepisode%7D", "https://m.example/{episode}", True),
+        ("https://m.example/%0D%0Aa", "https://m.example/  a", True),
+        ("not%20an%20address", "not an address", True),
+        ("https://m.example/%FFa", "https://m.example/\ufffda", False),
+        ("https://m.example/?ip=203%2E0%2E113%2E9", "https://m.example/?ip=x.x.x.x", False),
+        ("-", None, False),
+    ],
+)
+def test_cloudfront_referrers_are_decoded_once_and_then_judged(
+    logged: str, sent: str | None, *, bad: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        "#Fields: date time c-ip cs-method cs(Host) cs-uri-stem cs(Referer) cs(User-Agent)\n"
+        f"2026-11-01\t00:00:01\t203.0.113.1\tGET\tm.example\t/a.mp3\t{logged}\t{logged}\n"
+    )
+    (row,) = rows(reading(path))
+    assert (row["referrer"], is_bad_referrer(row["referrer"])) == (sent, bad)
 
 
 COMBINED_LINE = (

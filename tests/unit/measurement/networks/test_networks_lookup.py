@@ -59,6 +59,17 @@ def test_a_system_as_a_whole_has_a_kind_where_no_address_is_known():
     assert networks().kinds_of([16509, 13335, 64500]) == ["data_centre", "relay", "unknown"]
 
 
+def test_where_exits_are_listed_a_relays_other_addresses_are_a_data_centres():
+    exits = relay_ranges(b"198.51.100.0/25,DE,DE-BE,Berlin\n")
+    found = Networks(
+        base_table(located_ranges(PLACES)), kinds_table([exits]), SYSTEMS, exits_listed=True
+    )
+    assert kind(found, "198.51.100.1") == "relay"
+    assert kind(found, "198.51.100.200") == "data_centre"
+    # Of whom only the system is known may be at an exit: a listener is not dropped for a bot.
+    assert found.kinds_of([13335, 16509]) == ["relay", "data_centre"]
+
+
 def test_ipv6_is_looked_up_by_its_64():
     found = networks()
     assert found.look_up("2001:db8::1") == Network("DE", None, 3320, "household")

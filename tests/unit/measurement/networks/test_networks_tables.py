@@ -1,7 +1,9 @@
 """Ranges made into tables, tables made into files, and the search in them."""
 
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -155,3 +157,30 @@ def test_a_stream_that_unpacks_to_more_than_it_says_is_refused():
     tried = data[:8] + len(new).to_bytes(4, "little") + new + streams
     with pytest.raises(BadTableError, match="not as many"):
         RangeTable.from_bytes(tried).family(4)
+
+
+def test_threads_that_ask_for_a_table_at_once_all_get_it():
+    rows = [(start, (start % 7,)) for start in range(200_000)]
+    packed = RangeTable.build({4: rows, 6: rows}, {"asn": "I"}, {}).to_bytes()
+    together = Barrier(8)
+
+    def starts(table):
+        together.wait()
+        return table.family(4).starts
+
+    with ThreadPoolExecutor(8) as pool:
+        table = RangeTable.from_bytes(packed)
+        found = list(pool.map(starts, [table] * 8))
+    assert all(each is found[0] for each in found)
+    assert len(found[0]) == 200_000
+
+
+def test_a_damaged_table_says_so_every_time():
+    packed = bytearray(
+        RangeTable.build({4: [(0, (1,))], 6: [(0, (1,))]}, {"asn": "I"}, {}).to_bytes()
+    )
+    packed[-1] ^= 0xFF
+    table = RangeTable.from_bytes(bytes(packed))
+    for _ in range(2):
+        with pytest.raises(BadTableError, match="damaged"):
+            table.family(6)

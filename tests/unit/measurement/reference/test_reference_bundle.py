@@ -143,3 +143,12 @@ def test_prefixes_are_examined_and_used():
 def test_a_bad_list_says_so_when_it_is_used():
     with pytest.raises(BadListError):
         _ = from_documents({"vpns.csv": b"nonsense\n"}).networks
+
+
+def test_a_list_of_a_relays_exits_makes_no_data_centre_of_who_came_without_an_address():
+    cloudflare = "104.16.0.1"
+    listed = from_documents({"relays.csv": LISTS["relays.csv"]}).networks
+    assert listed.look_up(cloudflare)[2:] == (13335, "data_centre")
+    assert built_in().networks.look_up(cloudflare)[2:] == (13335, "relay")
+    assert listed.kinds_of([13335, 36183, 54113]) == ["relay"] * 3
+    assert built_in().networks.kinds_of([13335, 36183, 54113]) == ["relay"] * 3

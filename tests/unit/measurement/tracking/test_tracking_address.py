@@ -8,8 +8,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tallycast.feeds.identity import enclosure_key
+from tallycast.measurement.lengths import LONGEST_URL
+from tallycast.measurement.logs.media import locate
 from tallycast.measurement.tracking.address import (
-    LONGEST,
     AddressRefusedError,
     canonical_authority,
     is_public_name,
@@ -118,8 +120,10 @@ def test_what_a_front_decoded_is_encoded_again(path, query, destination):
         (to("exa mple.com:80/a"), "", 400), (to("-audio.example.com:80/a"), "", 400),
         (to("\uff0e\uff0e/a"), "", 400), (to("ⓔⓥⓘⓛ。example:99999999/a"), "", 400),
         # too long
-        (to("audio.example.com/" + "a" * LONGEST), "", 414),
-        (to("audio.example.com/a"), "a" * LONGEST, 414),
+        (to("audio.example.com/" + "a" * LONGEST_URL), "", 414),
+        (to("audio.example.com/a"), "a" * LONGEST_URL, 414),
+        (to("audio.example.com/" + "ü" * (LONGEST_URL // 6)), "", 414),
+        (to("audio.example.com/" + "%" * (LONGEST_URL // 3)), "", 414),
     ],
 )  # fmt: skip
 def test_what_leads_nowhere_is_refused_with_its_reason(path, query, status):
@@ -127,6 +131,13 @@ def test_what_leads_nowhere_is_refused_with_its_reason(path, query, status):
         read(path, query)
     assert refused.value.status == status
     assert refused.value.reason.isprintable()
+
+
+def test_the_longest_address_that_is_redirected_to_is_one_that_intake_reads():
+    start = to("audio.example.com/")
+    destination = read(start + "a" * (LONGEST_URL - len(start)), "").destination
+    assert len(destination) > LONGEST_URL // 2
+    assert locate(destination, enclosure_key, frozenset()).media == destination[len("https://") :]
 
 
 segments = st.lists(

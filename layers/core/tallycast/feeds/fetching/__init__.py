@@ -33,6 +33,7 @@ from tallycast.feeds.fetching.model import (
     PushLinks,
     Redirect,
 )
+from tallycast.feeds.fetching.sending import Parcel, Receipt, send
 
 __all__ = [
     "MAX_BODY_BYTES",
@@ -54,7 +55,9 @@ __all__ = [
     "HeadersTooLargeError",
     "NameLookupFailedError",
     "NameNotFoundError",
+    "Parcel",
     "PushLinks",
+    "Receipt",
     "Redirect",
     "RedirectLoopError",
     "ServerError",
@@ -64,4 +67,5 @@ __all__ = [
     "TruncatedBodyError",
     "UnexpectedStatusError",
     "fetch",
+    "send",
 ]

@@ -199,8 +199,10 @@ def exchange(
     settings: FetchSettings,
     deadline: Deadline,
     network: httpcore.NetworkBackend | None = None,
+    method: str = "GET",
+    content: bytes | None = None,
 ) -> Iterator[Reply]:
-    """Send a GET to one of `addresses` and hand over the answer; the connection ends with it.
+    """Ask one of `addresses` and hand over the answer; the connection ends with it.
 
     Raises:
         FetchError: whichever names what went wrong, up to the end of the head; and from
@@ -218,7 +220,7 @@ def exchange(
         ),
     )
     request = httpcore.Request(
-        b"GET",
+        method.encode(),
         httpcore.URL(
             scheme=address.scheme.encode(),
             host=address.host.encode(),
@@ -226,6 +228,7 @@ def exchange(
             target=address.target.encode(),
         ),
         headers=[(name.encode(), value.encode("latin-1")) for name, value in fields],
+        content=content,
     )
     with connection:
         response = _head(connection, request)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from tallycast.measurement.agents.documents import AGENT_FILES, DEVICES, REFERRERS
 from tallycast.measurement.agents.matcher import Matcher
 from tallycast.measurement.agents.model import (
-    LONGEST_AGENT,
     LONGEST_REFERRER,
     Agent,
     Kind,
@@ -16,6 +15,7 @@ from tallycast.measurement.agents.model import (
     is_text,
     is_watch,
 )
+from tallycast.measurement.lengths import LONGEST_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tallycast.measurement.agents.documents import Document
 
 # Part of every digest: raised when the same lists would give other answers.
-RULES: Final = "1"
+RULES: Final = "2"
 
 _KINDS: Final[dict[str, Kind]] = {
     "bots.json": "bot",

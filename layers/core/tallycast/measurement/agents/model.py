@@ -7,8 +7,6 @@ from typing import Final, Literal, NamedTuple
 
 Kind = Literal["bot", "app", "library", "browser", "unknown", "blank", "malformed"]
 
-# The longest agents of real browsers and in-app views have about 600 characters.
-LONGEST_AGENT: Final = 2_000
 LONGEST_REFERRER: Final = 8_000
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -71,7 +71,7 @@ def facts(columns: Mapping[str, str]) -> Facts:
         "range_start": column("sc_range_start"),
         "range_end": column("sc_range_end"),
         "user_agent": column("cs_user_agent"),
-        "referrer": f"replace({column('cs_referer')}, '%25', '%')",
+        "referrer": column("cs_referer"),
         "request_id": column("x_edge_request_id"),
         "country": column("c_country"),
         "asn": column("asn"),

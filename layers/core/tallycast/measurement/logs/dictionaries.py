@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
+from tallycast.measurement.lengths import LONGEST_KEPT
 from tallycast.measurement.logs import expressions as sql
 from tallycast.measurement.logs.enrichment import plain_address
 from tallycast.measurement.logs.media import locate
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 50_000
 _ESCAPED: Final = re.compile(r"(?:\\x[0-9a-fA-F]{2})+|\\[\\\"']")
-_LONGEST: Final = 2048
-# `address` is how an address is written plainly, where the log writes it otherwise.
+# `address` is how an address is written plainly, where the log writes it otherwise; `user_agent`
+# and `referrer` are what a word stands for as either of them.
 _TABLES: Final = {
     "urls": dict.fromkeys(("url", "media", "part", "url_skip", "url_problem"), "VARCHAR"),
     "addresses": {
@@ -49,7 +50,7 @@ _TABLES: Final = {
         "new_hash_previous": "VARCHAR",
     },
     "systems": {"asn": "VARCHAR", "asn_network": "VARCHAR"},
-    "words": {"word": "VARCHAR", "plain": "VARCHAR"},
+    "words": dict.fromkeys(("word", "user_agent", "referrer"), "VARCHAR"),
 }
 _SYSTEM: Final = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
 _NOTHING: Final = (None,) * 7  # of an address: neither facts nor hashes
@@ -99,7 +100,13 @@ class Dictionaries:
                 for fact in layout.escaped
             )
             for batch in self._new("words", "word", asked):
-                self._keep("words", [(w, unescaped(w, layout.escapes)) for (w,) in batch])
+                self._keep(
+                    "words",
+                    [
+                        (word, *(unescaped(word, layout.escapes, most=most) for most in (2, 1)))
+                        for (word,) in batch
+                    ],
+                )
 
     def _addresses(self, asked: Sequence[tuple[str, date]]) -> Iterator[tuple[Any, ...]]:
         """The rows of `addresses` for addresses as they stand in the log, and their months."""
@@ -154,19 +161,26 @@ class Dictionaries:
         )
 
 
-def unescaped(text: str, escapes: Literal["", "percent", "backslash"]) -> str:
+def unescaped(text: str, escapes: Literal["", "percent", "backslash"], *, most: int) -> str:
     r"""What the client sent, at most 2 kB of it.
 
-    CloudFront writes `%20` for a space; older logs encode the percent sign once more (`%2520`).
-    nginx writes `\x22` for a quote, Apache `\"`.
+    CloudFront writes `%20` for a space and `%25` for a percent sign; older logs encoded the percent
+    sign of user agents once more (`%2520`). nginx writes `\x22` for a quote, Apache `\"`.
+
+    Args:
+        text: as it stands in the log.
+        escapes: how the log writes unusual characters.
+        most: how often percent signs are decoded: twice in a user agent, in which nobody means
+            one; once in a referrer, where those that are left came with it.
     """
     if escapes == "percent":
-        once = unquote(text)
-        plain = unquote(once) if "%" in once else once
+        plain = unquote(text)
+        if most > 1 and "%" in plain:
+            plain = unquote(plain)
     else:
         plain = _ESCAPED.sub(_character, text)
     printable = "".join(c if c >= " " and c != "\x7f" else " " for c in plain)
-    return printable.encode("utf-8", "replace").decode()[:_LONGEST].strip()
+    return printable.encode("utf-8", "replace").decode()[:LONGEST_KEPT].strip()
 
 
 def _character(match: re.Match[str]) -> str:

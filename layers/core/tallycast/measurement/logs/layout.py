@@ -51,12 +51,9 @@ class Layout:
 
     @property
     def escaped(self) -> tuple[str, ...]:
-        """The facts whose unusual characters the format writes so.
-
-        A referrer with percent signs came with them.
-        """
-        names = {"percent": ("user_agent",), "backslash": ("user_agent", "referrer")}
-        return tuple(name for name in names.get(self.escapes, ()) if name in self.facts)
+        """The facts whose unusual characters the format writes so."""
+        names = ("user_agent", "referrer") if self.escapes else ()
+        return tuple(name for name in names if name in self.facts)
 
 
 def unknown(*, of_text: bool = True) -> Layout:

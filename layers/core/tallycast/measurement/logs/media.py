@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs.reasons import Reason, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONGEST_URL = 2048
 # What a web server also serves. Everything else is taken for media, also a path without ending.
 _OTHER = frozenset({
     "html", "htm", "xml", "rss", "atom", "json", "js", "mjs", "css", "map", "txt", "md", "vtt",

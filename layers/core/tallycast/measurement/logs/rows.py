@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tallycast.measurement.lengths import LONGEST_KEPT
 from tallycast.measurement.logs import expressions as sql
 from tallycast.measurement.logs.checks import fact, judged_sql
 from tallycast.measurement.model import REQUESTS
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tallycast.measurement.logs.layout import Layout
     from tallycast.measurement.logs.model import LogSource
 
-_LONGEST: Final = 2048
 _NETWORKS: Final = "'household', 'commercial', 'cellular', 'data_centre', 'vpn', 'relay', 'unknown'"
 
 
@@ -78,7 +78,7 @@ def _ranges(layout: Layout) -> dict[str, str]:
         "range_end": f"CASE WHEN {good} THEN range_last WHEN {silent} THEN {sent[1]} END",
         "more_ranges": f"CASE WHEN asked IS NOT NULL THEN {rest} "
         f"WHEN range_start_number IS NOT NULL AND regexp_full_match({more}, '[0-9,-]+') "
-        f"THEN {sql.cut(more, _LONGEST)} END",
+        f"THEN {sql.cut(more, LONGEST_KEPT)} END",
         "total_bytes": f"coalesce(total_bytes_number, {sent[2]})",
     }
 
@@ -116,9 +116,9 @@ def _network(layout: Layout, given: str) -> dict[str, str]:
 
 
 def _texts(layout: Layout) -> dict[str, str]:
-    referrer = sql.cut(_plain(layout, "referrer"), _LONGEST)
+    referrer = sql.cut(_plain(layout, "referrer"), LONGEST_KEPT)
     return {
-        "user_agent": _private(layout, sql.cut(_plain(layout, "user_agent"), _LONGEST)),
+        "user_agent": _private(layout, sql.cut(_plain(layout, "user_agent"), LONGEST_KEPT)),
         "referrer": f"CASE WHEN {referrer} IS NOT NULL THEN {sql.masked(referrer)} END",
         "request_id": _private(layout, sql.cut(fact(layout, "request_id", "j"), 256)),
         "session": _private(layout, sql.cut(fact(layout, "session", "j"), 128)),
@@ -128,7 +128,7 @@ def _texts(layout: Layout) -> dict[str, str]:
 def _plain(layout: Layout, name: str) -> str:
     """A text as the client sent it."""
     written = fact(layout, name, "j")
-    return f"coalesce({name}_word.plain, {written})" if name in layout.escaped else written
+    return f"coalesce({name}_word.{name}, {written})" if name in layout.escaped else written
 
 
 def _private(layout: Layout, expression: str) -> str:

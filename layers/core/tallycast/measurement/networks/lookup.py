@@ -103,13 +103,30 @@ class Networks:
     known of its autonomous system, `unknown`. Exits of a relay are never called data centres or
     VPNs (IAB v2.3, filtering): where a system as a whole is called a relay, no list of data centres
     is asked.
+
+    Args:
+        base: country, region and system by address.
+        kinds: kind of connection by address.
+        of_asn: kind of connection by system.
+        exits_listed: whether `kinds` names the exits of relays one by one. Then any other address
+            of a relay's system is a data centre's; a system of which no address is known stays a
+            relay, since a listener must not be dropped for a bot beside him.
     """
 
     def __init__(
-        self, base: RangeTable, kinds: RangeTable, of_asn: Mapping[int, str] | None = None
+        self,
+        base: RangeTable,
+        kinds: RangeTable,
+        of_asn: Mapping[int, str] | None = None,
+        *,
+        exits_listed: bool = False,
     ) -> None:
         self._tables = (base, kinds)
         self._of_asn = dict(of_asn or {})
+        self._of_asn_of_address = {
+            asn: "data_centre" if exits_listed and kind == "relay" else kind
+            for asn, kind in self._of_asn.items()
+        }
         self._sides: dict[int, _Side] = {}
 
     def look_up(self, ip: str) -> Network:
@@ -146,7 +163,7 @@ class Networks:
         return [self._of_asn.get(system, UNKNOWN.network) for system in systems]
 
     def _side(self, size: int) -> _Side:
-        made = _Side(*self._tables, self._of_asn, 4 if size == _IPV4_BYTES else 6)
+        made = _Side(*self._tables, self._of_asn_of_address, 4 if size == _IPV4_BYTES else 6)
         self._sides[size] = made
         return made
 

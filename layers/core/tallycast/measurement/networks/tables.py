@@ -15,6 +15,7 @@ import zlib
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tallycast.kernel.errors import PermanentError
@@ -52,12 +53,16 @@ class Family:
 
 @dataclass(slots=True)
 class RangeTable:
-    """Rows for both families. `words` name what the numbers of a column stand for."""
+    """Rows for both families. `words` name what the numbers of a column stand for.
+
+    Threads may share one: a family is unpacked once, by whoever asks first.
+    """
 
     words: Mapping[str, Sequence[str]]
     facts: Mapping[str, Any] = field(default_factory=dict)
     _families: dict[int, Family] = field(default_factory=dict)
     _packed: dict[int, tuple[dict[str, Any], memoryview]] = field(default_factory=dict)
+    _unpacking: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     @classmethod
     def build(
@@ -139,10 +144,13 @@ class RangeTable:
             BadTableError: they are damaged.
         """
         found = self._families.get(version)
-        if found is None:
-            described, stream = self._packed.pop(version)
-            found = self._families[version] = _unpacked(version, described, stream)
-        return found
+        if found is not None:
+            return found
+        with self._unpacking:  # a second thread waits for what the first unpacks
+            if version not in self._families:
+                self._families[version] = _unpacked(version, *self._packed[version])
+                del self._packed[version]
+        return self._families[version]
 
     def __len__(self) -> int:
         return sum(len(self.family(version).starts) for version in VERSIONS)

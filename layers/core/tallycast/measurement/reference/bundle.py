@@ -94,12 +94,7 @@ class Reference:
         kinds = kinds_of(self.documents) if self.kinds is None else self.kinds
         listed = self.documents.get(names.SYSTEMS)
         systems = built_in_kinds() if listed is None else kinds_by_asn(listed)
-        if names.RELAYS in self.versions:
-            # The exits are listed one by one: what else stands there is a data centre.
-            systems = {
-                asn: "data_centre" if kind == "relay" else kind for asn, kind in systems.items()
-            }
-        return Networks(places, kinds, systems)
+        return Networks(places, kinds, systems, exits_listed=names.RELAYS in self.versions)
 
 
 def kinds_of(documents: Mapping[str, bytes]) -> RangeTable:

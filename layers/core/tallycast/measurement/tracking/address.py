@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
-LONGEST: Final = 4096
-"""Characters of a destination, scheme and query included."""
+from tallycast.measurement.lengths import LONGEST_URL
 
 _PATH = re.compile(
     r"/e/(shk_[A-Za-z0-9_-]{43})/(https?)/(?:~([A-Za-z0-9_-]{22})/)?([^/]+)(/.*)?", re.ASCII
@@ -72,8 +71,8 @@ def read(path: str, query: str) -> Asked:
     Raises:
         AddressRefusedError: 404 when there is no show key, 400 or 414 when the rest is no address.
     """
-    if len(path) + len(query) > LONGEST:
-        raise AddressRefusedError(414, f"the address is longer than {LONGEST} characters")
+    if len(path) + len(query) > LONGEST_URL:
+        raise _too_long()
     if not _CLEAN.fullmatch(path) or "?" in path:
         path = _mended(path, _KEPT.replace("?", ""))
     if query and not _CLEAN.fullmatch(query):
@@ -90,6 +89,8 @@ def read(path: str, query: str) -> Asked:
         plain, authority = _unusual(plain, authority, scheme)
     rest = authority + (rest or "")
     destination = f"{scheme}://{rest}?{query}" if query else f"{scheme}://{rest}"
+    if len(destination) > LONGEST_URL:  # what was percent-encoded has grown
+        raise _too_long()
     return Asked(key, scheme, signature, plain, rest, destination)
 
 
@@ -149,6 +150,10 @@ def _mended(text: str, kept: str) -> str:
         if char == "\\" or ord(char) < _FIRST_VISIBLE or ord(char) == _DELETE:
             raise AddressRefusedError(400, "the address has control characters or backslashes")
     return quote(text, safe=kept, errors="replace")
+
+
+def _too_long() -> AddressRefusedError:
+    return AddressRefusedError(414, f"the address is longer than {LONGEST_URL} characters")
 
 
 def _refusal(path: str) -> AddressRefusedError:

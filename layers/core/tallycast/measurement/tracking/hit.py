@@ -11,6 +11,8 @@ from __future__ import annotations
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from tallycast.measurement.lengths import LONGEST_KEPT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -22,7 +24,6 @@ HIT: Final = "hit"
 UNRESOLVED: Final = "unresolved_hit"
 """A hit whose show key could not be looked up: the replay job looks it up and makes it a hit."""
 
-_LONGEST_TEXT: Final = 2048
 _LONGEST_RANGE: Final = 256
 _LARGEST: Final = 2**63 - 1
 
@@ -148,4 +149,4 @@ def _text(text: str) -> str:
     """A header as JSON. One lone half of a surrogate pair would make the line unreadable."""
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
-    return quoted(text[:_LONGEST_TEXT])
+    return quoted(text[:LONGEST_KEPT])

@@ -1,0 +1,1 @@
+"""Questions of dashboards, answered from rollups; exports of any table."""

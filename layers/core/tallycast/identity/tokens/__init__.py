@@ -1,0 +1,1 @@
+"""Access tokens of the user pool: whether one is good, and what it says."""

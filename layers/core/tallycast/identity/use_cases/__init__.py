@@ -1,0 +1,1 @@
+"""The identity room's use cases, wired for the functions that run them."""

@@ -1,0 +1,1 @@
+"""Partner systems: their tokens that we keep, webhooks to them, webhooks from them."""

@@ -1,0 +1,1 @@
+"""Accounts at other platforms that tenants connect: the platform as an OAuth client."""

@@ -1,0 +1,1 @@
+"""The use cases of connections, wired: a module for each composition."""

@@ -1,0 +1,1 @@
+"""Webhooks in: messages of providers, verified at the door, queued, stored once."""

@@ -1,0 +1,1 @@
+"""The composition root of the partners room: each use case wired once per container."""

@@ -1,0 +1,1 @@
+"""Sponsors, orders, campaigns and spots, and what was delivered of them."""
