@@ -22,6 +22,7 @@ from tallycast.aws.records import (
 )
 from tallycast.kernel.errors import ConflictError, NotFoundError
 from tallycast.kernel.schema import Produced
+from tests.support.moto_turns import calls_in_turn
 from tests.support.stacks import aws_stacks
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -52,7 +53,7 @@ BOAT = Kind(
 
 @pytest.fixture(scope="module")
 def core():
-    with aws_stacks() as stacks:
+    with aws_stacks() as stacks, calls_in_turn():
         yield stacks.core
 
 

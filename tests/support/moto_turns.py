@@ -1,24 +1,50 @@
-"""Threads on moto: transactions take turns, as DynamoDB makes them look."""
+"""Threads on moto: calls take turns, as DynamoDB makes them look."""
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb import models
+from moto.dynamodb.models import Table
 
 
 @contextmanager
-def one_transaction_at_a_time() -> Iterator[None]:
-    """moto undoes a failed transaction by putting a copy of all tables back: nobody may write meanwhile."""
-    turn = threading.Lock()
-    real = DynamoDBBackend.transact_write_items
+def calls_in_turn() -> Iterator[None]:
+    """Threads on moto: calls take turns, so that a transaction is seen whole or not at all.
 
-    def in_turn(self, items):
-        with turn:
-            return real(self, items)
+    And before each write of a transaction moto copies the whole table, item by item; the dicts
+    that hold the items are enough, as a put replaces an item.
+    """
+    turn = threading.RLock()
 
-    with patch.object(DynamoDBBackend, "transact_write_items", in_turn):
+    def in_turn(call):
+        def taken(*args: Any, **kwargs: Any) -> Any:
+            with turn:
+                return call(*args, **kwargs)
+
+        return taken
+
+    with ExitStack() as stack:
+        for name in ("transact_write_items", "put_item", "update_item", "delete_item", "get_item",
+                     "query"):  # fmt: skip
+            call = in_turn(getattr(models.DynamoDBBackend, name))
+            stack.enter_context(patch.object(models.DynamoDBBackend, name, call))
+        copier = SimpleNamespace(copy=copy.copy, deepcopy=_copied)
+        stack.enter_context(patch.object(models, "copy", copier))
         yield
+
+
+def _copied(thing: Any) -> Any:
+    if not isinstance(thing, Table):
+        return copy.deepcopy(thing)
+    made = copy.copy(thing)
+    made.items = thing.items.copy()
+    for key, held in thing.items.items():
+        made.items[key] = held.copy() if isinstance(held, dict) else held
+    return made

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
-
-from moto.dynamodb import models
-from moto.dynamodb.models.table import Table
 
 from tallycast.api import app
 from tallycast.feeds.items import EpisodeItem, ShowItem
@@ -25,6 +19,7 @@ from tallycast.measurement.rollups.model import Card, CountInfo
 from tallycast.measurement.rollups.writing import replace_day
 from tallycast.sponsorship.use_cases import routes
 from tests.support.api import Answer, ApiClient, a_principal, api_platform
+from tests.support.moto_turns import calls_in_turn
 from tests.support.stacks import Stacks
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -226,42 +221,6 @@ def _ages(day: date, released: date | None, number: int) -> dict[str, int]:
         if age <= bound:
             return {str(bound): number}
     return {"older": number}
-
-
-@contextmanager
-def calls_in_turn() -> Iterator[None]:
-    """Threads on moto: calls take turns, so that a transaction is seen whole or not at all.
-
-    And before each write of a transaction moto copies the whole table, item by item; the dicts
-    that hold the items are enough, as a put replaces an item.
-    """
-    turn = threading.RLock()
-
-    def in_turn(call):
-        def taken(*args: Any, **kwargs: Any) -> Any:
-            with turn:
-                return call(*args, **kwargs)
-
-        return taken
-
-    with ExitStack() as stack:
-        for name in ("transact_write_items", "put_item", "update_item", "delete_item", "get_item",
-                     "query"):  # fmt: skip
-            call = in_turn(getattr(models.DynamoDBBackend, name))
-            stack.enter_context(patch.object(models.DynamoDBBackend, name, call))
-        copier = SimpleNamespace(copy=copy.copy, deepcopy=_copied)
-        stack.enter_context(patch.object(models, "copy", copier))
-        yield
-
-
-def _copied(thing: Any) -> Any:
-    if not isinstance(thing, Table):
-        return copy.deepcopy(thing)
-    made = copy.copy(thing)
-    made.items = thing.items.copy()
-    for key, held in thing.items.items():
-        made.items[key] = held.copy() if isinstance(held, dict) else held
-    return made
 
 
 @contextmanager
