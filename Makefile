@@ -50,8 +50,8 @@ status: $(READY) ## Say whether the platform runs, and where
 
 # ── quality ───────────────────────────────────────────────────────────────────────────────────
 test: $(READY) ## Run every test
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests/unit tests/contract tests/integration tests/workflow
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/unit tests/contract tests/integration tests/workflow
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/e2e
 
 check: lint unit ## Lint, types, import rules, unit and contract tests (a few minutes)
 
@@ -62,13 +62,13 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup --hypothesis-profile quick tests/unit tests/contract
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --hypothesis-profile quick tests/unit tests/contract
 
 integration: $(READY) ## Run the tests on moto and on loopback hosts
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/integration tests/workflow
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/integration tests/workflow
 
 e2e: $(READY) ## Run the tests on the deployed template
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/e2e
 
 bench: $(READY) ## Measure, side by side with named peers; never part of the tests
 	@$(BIN)/python -m bench

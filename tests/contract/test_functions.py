@@ -130,7 +130,6 @@ OF_THE_REDIRECT = {
     "tallycast.measurement.tracking.viewer",
 }
 
-pytestmark = pytest.mark.xdist_group("functions")  # what each imports is found out once
 
 _IMPORT = """
 import importlib.metadata, json, re, sys

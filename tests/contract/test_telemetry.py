@@ -25,8 +25,6 @@ from tests.support.origin import feed, item
 from tests.support.scene import DAILY, FEED, NOW, OTHER, TENANT, WEEKLY, scene
 from tests.support.template import ROOT, deployment
 
-pytestmark = pytest.mark.xdist_group("telemetry")  # the day is played once
-
 PROMISED = {
     "ingestion_latency",
     "feed_errors",

@@ -11,8 +11,6 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infra.lint.expansion import REGION, expanded
 from tests.support.template import ROOT, STAGES, Deployment, Resource, deployment
 
-pytestmark = pytest.mark.xdist_group("template")  # cfn-lint takes long to load its rules
-
 QUEUE = "AWS::SQS::Queue"
 ALARM = "AWS::CloudWatch::Alarm"
 MAPPING = "AWS::Lambda::EventSourceMapping"

@@ -140,8 +140,8 @@ def brisk(host: Host) -> Iterator[LocalCloud]:
     with deployed(
         FetchAllowList=host.address,
         FetchSeconds=2,
-        PollTimeoutSeconds=6,
-        PollVisibilitySeconds=8,
+        PollTimeoutSeconds=9,
+        PollVisibilitySeconds=11,
         PollConcurrency=3,
         IngestTimeoutSeconds=10,
         IngestVisibilitySeconds=10,

@@ -326,6 +326,7 @@ def test_what_was_kept_is_there_after_a_restart_on_the_same_port(tmp_path):
         first.client("s3").put_object(Bucket=first.outputs["BucketName"], Key="kept", Body=b"!")
         inserted(first, "KEPT#", 1)
         send(first, "TicksUrl", kept=True)
+        time.sleep(2)  # the position is noted when the function has returned, after it has told
     with local_cloud(tmp_path, ephemeral=False, where=SAMPLE) as second:
         assert second.endpoint == first.endpoint
         assert second.outputs == first.outputs
