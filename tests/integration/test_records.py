@@ -22,7 +22,6 @@ from tallycast.aws.records import (
 )
 from tallycast.kernel.errors import ConflictError, NotFoundError
 from tallycast.kernel.schema import Produced
-from tests.support.moto_turns import calls_in_turn
 from tests.support.stacks import aws_stacks
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -53,7 +52,7 @@ BOAT = Kind(
 
 @pytest.fixture(scope="module")
 def core():
-    with aws_stacks() as stacks, calls_in_turn():
+    with aws_stacks() as stacks:
         yield stacks.core
 
 

@@ -19,7 +19,6 @@ from tallycast.measurement.rollups.model import Card, CountInfo
 from tallycast.measurement.rollups.writing import replace_day
 from tallycast.sponsorship.use_cases import routes
 from tests.support.api import Answer, ApiClient, a_principal, api_platform
-from tests.support.moto_turns import calls_in_turn
 from tests.support.stacks import Stacks
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -229,7 +228,6 @@ def selling() -> Iterator[Selling]:
     clock = Clock()
     with (
         patch.object(app, "utc_now", clock),
-        calls_in_turn(),
         api_platform() as (stacks, client, partner),
     ):
         routes.sponsorship.cache_clear()

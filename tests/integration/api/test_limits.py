@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tallycast.api.limits import RateLimiter
 from tallycast.identity.plans import Plan
-from tests.support.moto_turns import calls_in_turn
 from tests.support.stacks import aws_stacks
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -20,7 +19,7 @@ PLAN = Plan("test", burst=10, per_second=2, per_day=1000)
 
 @pytest.fixture(scope="module")
 def limiter():
-    with aws_stacks() as stacks, calls_in_turn():
+    with aws_stacks() as stacks:
         yield RateLimiter(stacks.memory)
 
 

@@ -18,7 +18,6 @@ from tallycast.identity.audit.verification import verify
 from tallycast.kernel import keys
 from tallycast.kernel.errors import ConflictError
 from tests.support.audited import DAY, a_deed, audit_platform
-from tests.support.moto_turns import calls_in_turn
 from tests.support.verified import Direct
 
 
@@ -60,7 +59,7 @@ def test_twenty_writers_at_once_make_one_chain(audited):
         start.wait()
         return trail.commit("acme", [a_write(str(number))], a_deed(number), DAY).number
 
-    with calls_in_turn(), ThreadPoolExecutor(20) as pool:
+    with ThreadPoolExecutor(20) as pool:
         numbers = list(pool.map(write, range(20)))
     assert sorted(numbers) == list(range(1, 21))
     report = verify("acme", Direct(audited))

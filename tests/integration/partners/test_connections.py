@@ -24,7 +24,6 @@ from tallycast.partners.connections.providers import ProviderNotFoundError
 from tallycast.partners.connections.tokens import ConnectionBusyError
 from tallycast.partners.connections.vault import SealBrokenError, Tokens
 from tests.support.connected import BASE, NOON, a_deed, connected_platform
-from tests.support.moto_turns import calls_in_turn
 from tests.support.oauth_provider import OAuthProvider, Said
 
 
@@ -121,7 +120,6 @@ def test_of_two_who_come_back_at_once_one_gets_in(world):
             return False
 
     with (
-        calls_in_turn(),
         patch.object(Records, "find", together),
         ThreadPoolExecutor(2) as pool,
     ):
@@ -230,7 +228,7 @@ def test_of_many_workers_at_once_exactly_one_refreshes(world, workers):
         start.wait()
         return world.refresher.refresh(stored).value
 
-    with calls_in_turn(), ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         outcomes = sorted(pool.map(refresh, range(workers)))
     assert outcomes == ["busy"] * (workers - 1) + ["refreshed"]
     assert len(refreshes(world)) == 1
@@ -251,7 +249,7 @@ def test_those_who_need_a_token_wait_for_the_one_who_fetches_it(world):
         start.wait()
         return tokens.access_token("acme", connection_id).value
 
-    with calls_in_turn(), ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(6) as pool:
         found = set(pool.map(ask, patient))
     assert found == {world.provider.families[0].access[-1]}
     assert len(refreshes(world)) == 1

@@ -13,7 +13,6 @@ from tallycast.sponsorship.flights import Flights
 from tallycast.sponsorship.kinds import CAMPAIGNS
 from tallycast.sponsorship.model import Status
 from tests.support.campaigns import a_campaign, a_flight, keep
-from tests.support.selling import calls_in_turn
 from tests.support.stacks import aws_stacks
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -22,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def table():
-    with calls_in_turn(), aws_stacks() as stacks:
+    with aws_stacks() as stacks:
         yield stacks.core
 
 
