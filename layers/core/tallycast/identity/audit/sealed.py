@@ -104,10 +104,9 @@ class SealStore:
             for each in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
                 found.setdefault(str(each["Key"]), []).append(each)
         for key, versions in sorted(found.items()):
-            # S3 lists the newest first and knows times to the second.
-            oldest_first = sorted(
-                reversed(versions), key=lambda each: (each["LastModified"], "ETag" not in each)
-            )
+            # S3 lists the newest first, and knows times to the second only.
+            oldest_first = versions[::-1]
+            oldest_first.sort(key=lambda each: (each["LastModified"], "ETag" not in each))
             yield key, [str(each["VersionId"]) for each in oldest_first]
 
     def _pages(self, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
