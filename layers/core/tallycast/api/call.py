@@ -34,7 +34,6 @@ class Call:
         request_id: echoed in `x-request-id`, written in logs and in the audit log.
         headers: by lower-case name.
         raw_body: the bytes as they came.
-        source_ip: of the client, as the gateway saw it.
         base_url: scheme, host and stage, to make links with.
     """
 
@@ -43,7 +42,6 @@ class Call:
     now: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
     raw_body: bytes = b""
-    source_ip: str = ""
     base_url: str = ""
 
     @property

@@ -152,7 +152,6 @@ def _answer(
         now=now,
         headers={name.lower(): value for name, value in request.headers.items()},
         raw_body=_body(request),
-        source_ip=str(context.get("identity", {}).get("sourceIp", "")),
         base_url=_base_url(request),
     )
     arguments = _arguments(route, request, call)
