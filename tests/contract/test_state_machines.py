@@ -55,12 +55,12 @@ def our_errors() -> dict[str, type[TallycastError]]:
     waiting = [TallycastError]
     while waiting:
         error = waiting.pop()
+        waiting += error.__subclasses__()
+        if not error.__module__.startswith("tallycast"):
+            continue  # an invented one of another test in this process
         same = found.setdefault(error.__name__, error)
         assert same is error, f"two errors are named {error.__name__}: nobody could tell them apart"
-        waiting += error.__subclasses__()
-    return {
-        name: error for name, error in found.items() if error.__module__.startswith("tallycast")
-    }
+    return found
 
 
 def states(node, around=()):

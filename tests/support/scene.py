@@ -14,7 +14,6 @@ from unittest.mock import patch
 
 import boto3
 from botocore.loaders import JSONFileLoader
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tallycast.feeds.feed import Feed
 from tallycast.kernel.times import utc_now
@@ -48,8 +47,6 @@ STATE_MACHINES = {
 
 # Every scene has a session of its own, and botocore would read its big models anew for each.
 _read_model = cache(JSONFileLoader().load_file)
-# moto makes a real RSA key for a table's encryption, and nobody ever uses it.
-_private_key = cache(rsa.generate_private_key)
 
 
 @cache
@@ -144,10 +141,9 @@ def stopped_clock() -> Iterator[None]:
 def scene() -> Iterator[Scene]:
     """A fresh scene, with state machines for imports and counts to start."""
     remembering = patch.object(JSONFileLoader, "load_file", lambda _, path: _read_model(path))
-    same_key = patch.object(rsa, "generate_private_key", _private_key)
     one_at_a_time = patch.object(writing, "THREADS", 1)  # moto copies its tables meanwhile
     with ExitStack() as stack:
-        for patched in (remembering, same_key, one_at_a_time):
+        for patched in (remembering, one_at_a_time):
             stack.enter_context(patched)
         platform = stack.enter_context(feeds_platform())
         made = Scene(platform, stack.enter_context(dynamodb_wire()))
