@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,6 +29,7 @@ from infra.local.signing_in import (
     through_the_page,
 )
 from tests.support.cloud import call
+from tests.support.node import installed
 
 if TYPE_CHECKING:
     from infra.local.cloud import LocalCloud
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
 
 PASSWORD = "Correct-horse-battery-9"
-NODE = Path(__file__).resolve().parents[1] / "node"
 ARN = "arn:aws:execute-api:eu-west-1:000000000000:abc/live/GET/v1/me"
 GRACE_SECONDS = 10  # infra/identity.yaml
 _names = itertools.count(1)
@@ -302,17 +300,7 @@ def test_an_api_key_opens_the_door_until_it_is_revoked(place):
 @pytest.fixture(scope="module")
 def openid_client():
     """The folder of the Node client, installed from its lock file."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("node is not installed: the client that is written for it cannot be run")
-    ran = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=NODE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return NODE
+    return installed()
 
 
 def test_nodes_openid_client_signs_in_refreshes_and_revokes(place, openid_client):
