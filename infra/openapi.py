@@ -86,6 +86,44 @@ Every refusal is `application/problem+json` (RFC 9457): `type`, `title`, `status
 `no-such-route` (404), `refused-by-firewall` (403) and `not-a-member` (403: a valid credential of
 somebody who is in no tenant).
 """
+# What holds for every route of both doors; docs/api.md says it at length, with examples.
+_MANNER: Final = """
+
+JSON over HTTPS. Times are ISO 8601 in UTC, days are those of the time zone that the answer names,
+money is in minor units of its currency.
+
+# Signing in
+
+Every request carries `Authorization: Bearer …`: the access token of a person (authorization code
+with PKCE), the access token of a machine (`client_credentials`), or an API key (`tc_live_…`). Which
+organisation is meant follows from the credential alone. Each operation says which scope it needs.
+
+# Lists
+
+A list gives `items` and `next`, the `cursor` of the following page, null at the end. `limit` is 1
+to 100. A parameter that a list does not know is refused.
+
+# Changes
+
+Reading one thing gives its `ETag`; a change sends it back as `If-Match`. If somebody else was
+quicker, the answer is 412 and nothing happened. `PATCH` is a merge patch (RFC 7396): what the body
+does not name stays.
+
+# Creating once
+
+A `POST` with an `Idempotency-Key` is done once: for 24 hours the same request under the same key
+gets the first one's answer.
+
+# Refusals
+
+Every refusal is `application/problem+json` (RFC 9457) with a stable `code`. `request_id` finds the
+request in the logs. 5xx may be sent again, with the same key.
+
+# Limits
+
+`RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` say what is left of a client's
+bucket; a 429 says in `Retry-After` when to come again.
+"""
 APPS: Final = {
     "": (
         "Tallycast API",
@@ -107,7 +145,9 @@ def files() -> dict[Path, str]:
     made: dict[Path, str] = {}
     stack = read(HERE / "gateway/doors.yaml")
     for suffix, (title, description, resources, door) in APPS.items():
-        made[HERE / f"openapi{suffix}.yaml"] = _yaml(document(title, description, resources))
+        made[HERE / f"openapi{suffix}.yaml"] = _yaml(
+            document(title, description + _MANNER, resources)
+        )
         _open(stack, door, gateway(title, resources, f"{door}Arn"))
     made[HERE / "api.yaml"] = _yaml(stack)
     made[HERE.parent / "docs/problems.md"] = problems()

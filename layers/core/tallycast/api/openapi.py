@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from tallycast.api.call import IfMatchRequiredError
 from tallycast.api.idempotency import IdempotencyKeyReusedError, RequestInProgressError
@@ -38,8 +38,34 @@ _REF: Final = "#/components/schemas/{model}"
 _GENERIC: Final = re.compile(r"^PageOf_(\w+)_$")
 _ID_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,199}$"
 _CHANGES: Final = ("PUT", "PATCH", "DELETE")
+# Headings over the tags, for pages that show the document.
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "Organisation": ("me", "tenant", "people", "invitations", "clients", "api-keys", "audit"),
+    "Numbers": ("shows", "downloads", "audience", "exports"),
+    "Sponsorship": (
+        "sponsors",
+        "agencies",
+        "orders",
+        "rates",
+        "campaigns",
+        "spots",
+        "creatives",
+        "codes",
+        "delivery",
+        "inventory",
+        "invoices",
+    ),
+    "Other systems": ("webhooks", "webhook deliveries", "hooks", "receiving", "connections"),
+}
 Json = dict[str, Any]
 Names = dict[tuple[object, str], str]  # component by model and use
+
+
+class _Untitled(GenerateJsonSchema):
+    """A field's name says what it would be called: no `title` beside it."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's
+        return False
 
 
 def document(title: str, description: str, resources: Iterable[Routes]) -> Json:
@@ -73,9 +99,10 @@ def document(title: str, description: str, resources: Iterable[Routes]) -> Json:
             }
         ],
         "tags": [
-            {"name": tag, "description": text or tag}
+            {"name": tag, "x-displayName": _shown(tag), "description": text or tag}
             for tag, text in {each.tag: each.description for each in resources}.items()
         ],
+        "x-tagGroups": _groups([*dict.fromkeys(each.tag for each in resources)]),
         "security": [{"oauth2": []}, {"apiKey": []}],
         "paths": paths,
         "components": {
@@ -86,6 +113,20 @@ def document(title: str, description: str, resources: Iterable[Routes]) -> Json:
             "schemas": schemas,
         },
     }
+
+
+def _shown(tag: str) -> str:
+    """`api-keys` → `API keys`, as a heading."""
+    words = tag.replace("-", " ")
+    return (words[0].upper() + words[1:]).replace("Api ", "API ")
+
+
+def _groups(tags: list[str]) -> list[Json]:
+    """The tags under headings, each once; a page that knows headings shows nothing beside them."""
+    grouped = {tag for group in GROUPS.values() for tag in group}
+    groups = {**GROUPS, "More": tuple(tag for tag in tags if tag not in grouped)}
+    found = {name: [tag for tag in group if tag in tags] for name, group in groups.items()}
+    return [{"name": name, "tags": group} for name, group in found.items() if group]
 
 
 def errors_of(route: Route) -> list[type[TallycastError]]:
@@ -122,7 +163,7 @@ def _schemas(routes: list[Route]) -> tuple[Names, Json]:
             used[route.body, "validation"] = None
         if isinstance(route.returns, type) and issubclass(route.returns, BaseModel):
             used[route.returns, "serialization"] = None
-    refs, schema = models_json_schema(list(used), ref_template=_REF)
+    refs, schema = models_json_schema(list(used), ref_template=_REF, schema_generator=_Untitled)
     names = {key: str(ref["$ref"]).rpartition("/")[2] for key, ref in refs.items()}
     renamed = {name: _readable(name) for name in schema.get("$defs", {})}
     schemas = {renamed[name]: _with_names(part, renamed) for name, part in schema["$defs"].items()}
@@ -166,7 +207,7 @@ def _operation(route: Route, names: Names) -> Json:
         "operationId": route.name,
         "tags": [route.tag],
         "summary": summary.rstrip("."),
-        "description": _described(route, description or summary),
+        "description": _described(route, description) or summary,
         "parameters": _parameters(route),
         "responses": _responses(route, names),
         "security": _security(route),
@@ -174,7 +215,7 @@ def _operation(route: Route, names: Names) -> Json:
     if route.deprecated:
         operation["deprecated"] = True
     if route.body is bytes:
-        content = {"*/*": {"schema": {"type": "string"}}}
+        content: Json = {"application/octet-stream": {"schema": _BYTES}}  # whatever it is
         operation["requestBody"] = {"required": True, "content": content}
     elif route.body is not None:
         kind = "application/merge-patch+json" if route.method == "PATCH" else "application/json"
@@ -185,6 +226,7 @@ def _operation(route: Route, names: Names) -> Json:
 
 
 _JSON: Final = "application/json"
+_BYTES: Final[Json] = {"type": "string", "format": "binary"}
 
 
 def _described(route: Route, text: str) -> str:
@@ -192,7 +234,7 @@ def _described(route: Route, text: str) -> str:
     if route.scope is None:
         return text
     roles = ", ".join(sorted(role.value for role in GRANTS[route.scope]))
-    return f"{text}\n\nNeeds the scope `{route.scope}`; open to the roles {roles}."
+    return f"{text}\n\nNeeds the scope `{route.scope}`; open to the roles {roles}.".strip()
 
 
 def _security(route: Route) -> list[Json]:
@@ -213,7 +255,7 @@ def _parameters(route: Route) -> list[Json]:
         for name in route.parameters
     ]
     if route.query is not None:
-        schema = route.query.model_json_schema(ref_template=_REF)
+        schema = route.query.model_json_schema(ref_template=_REF, schema_generator=_Untitled)
         definitions = schema.get("$defs", {})
         made += [
             {
