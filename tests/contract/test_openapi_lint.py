@@ -39,7 +39,7 @@ SPOILT = {
                 "summary": "Change a thing",
                 "security": [{"key": []}],
                 "parameters": [],
-                "requestBody": {"content": {"application/json": {}}},
+                "requestBody": {"content": {"application/json": {}, "text/csv": {}}},
                 "responses": {"200": {"description": "Done"}},
             },
         }
