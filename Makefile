@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down reset status test check lint unit integration e2e bench build deploy lock format openapi client clean
+.PHONY: help setup demo up down reset status test check lint unit integration e2e bench build deploy lock format openapi reference client clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -80,6 +80,9 @@ format: $(READY) ## Format the code
 openapi: $(READY) ## Write the OpenAPI files and the gateways' stack from the routes
 	@$(BIN)/python -m infra.openapi
 
+reference: $(READY) ## Build the page that shows the two APIs into build/reference (needs npm)
+	@$(BIN)/python -m infra.reference_page $(if $(SERVE),--serve)
+
 client: $(READY) ## Generate typed Python clients of the two APIs into build/client
 	@mkdir -p build/client
 	@PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --overwrite --meta none --path infra/openapi.yaml --output-path build/client/tallycast_api
@@ -109,4 +112,4 @@ lock: $(READY) ## Pin the newest versions that work together (UPGRADE=1 looks fo
 	  requirements/sam.in -o requirements/sam.txt
 
 clean: ## Remove what the tools made, but not the platform's state
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(SAM_VENV) tests/node/node_modules web/reference/node_modules .aws-sam build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import shutil
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from infra import reference_page
 from infra.local import emulator, lifecycle, logs, ports, process, stage
 from infra.local.errors import BadRecordError, LocalCloudError, NotRunningError
 from infra.local.progress import Steps
@@ -75,10 +77,19 @@ def up(folder: Folder, *, detach: bool, overrides: tuple[str, ...], template: Pa
         _up_detached(folder, where, parameters, port, steps)
         return
     try:
-        with lifecycle.local_cloud(
-            folder.root, ephemeral=False, parameters=parameters, where=where, port=port, steps=steps
-        ) as started:
+        with (
+            lifecycle.local_cloud(
+                folder.root,
+                ephemeral=False,
+                parameters=parameters,
+                where=where,
+                port=port,
+                steps=steps,
+            ) as started,
+            ExitStack() as with_us,
+        ):
             _show(steps, started, None)
+            steps.say(f"reference {_reference(with_us)}")
             steps.say("Ctrl-C ends it; its state is kept")
             started.wait()
     except KeyboardInterrupt:
@@ -99,7 +110,20 @@ def _up_detached(
             started.stop()
         raise
     _show(steps, started, deployed)
+    steps.say("reference `make reference SERVE=1` shows the APIs' page")
     steps.say("end it with `make down`")
+
+
+def _reference(with_us: ExitStack) -> str:
+    """The address of the page that shows the APIs, which is there as long as we are.
+
+    Building it takes Node and some seconds, so that it waits for being asked; without it, how to.
+    """
+    if reference_page.is_built():
+        return with_us.enter_context(reference_page.shown())
+    if shutil.which("npm") is None:
+        return "install Node for the page that shows the APIs, then `make reference`"
+    return "`make reference` builds the page that shows the APIs; it is served from then on"
 
 
 def _show(steps: Steps, running: LocalCloud, deployed: Deployed | None) -> None:
