@@ -46,6 +46,11 @@ _REFUSALS: Final = {
     "ACCESS_DENIED": (403, "not-a-member", "You are known, and belong to no tenant here."),
     "AUTHORIZER_FAILURE": (500, "internal", "Who you are could not be found out."),
     "MISSING_AUTHENTICATION_TOKEN": (404, "no-such-route", "No such route, or not this method."),
+    "RESOURCE_NOT_FOUND": (404, "no-such-route", "No such route, or not this method."),
+    # Where no route is, the gateway takes an `Authorization` for AWS's own and finds it wrong: as
+    # this, or under no name. Nothing else that it refuses so can happen to these APIs.
+    "INVALID_SIGNATURE": (404, "no-such-route", "No such route, or not this method."),
+    "DEFAULT_4XX": (404, "no-such-route", "No such route, or not this method."),
     "REQUEST_TOO_LARGE": (
         413,
         "request-too-large",
@@ -53,6 +58,7 @@ _REFUSALS: Final = {
     ),
     "THROTTLED": (429, "rate-limit-exceeded", "The platform is asked too much: wait a second."),
     "WAF_FILTERED": (403, "refused-by-firewall", "Too many requests come from your address."),
+    "DEFAULT_5XX": (500, "internal", "Something failed on our side."),
     "INTEGRATION_FAILURE": (503, "service-unavailable", "Try again in a moment."),
     "INTEGRATION_TIMEOUT": (503, "service-unavailable", "It took too long: try again."),
 }

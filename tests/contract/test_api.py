@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import chain
 
@@ -11,7 +12,7 @@ from openapi_spec_validator import validate
 
 from infra import openapi
 from tallycast.api.openapi import errors_of
-from tallycast.api.problems import slug, status_of
+from tallycast.api.problems import CONTENT_TYPE, Problem, slug, status_of
 from tallycast.api.resources import API, PARTNER_API
 from tallycast.api.settings import ApiSettings
 from tallycast.aws.settings import Settings
@@ -102,6 +103,19 @@ def test_every_problem_is_documented():
     text = (ROOT / "docs/problems.md").read_text()
     known = {slug(error) for route in ROUTES.values() for error in errors_of(route)}
     assert {code for code in known if f"`{code}`" not in text} == set()
+
+
+@pytest.mark.parametrize("suffix", openapi.APPS)
+def test_whatever_the_gateway_refuses_by_itself_is_a_problem(suffix):
+    """The two defaults stand for every refusal that has no wording of its own."""
+    title, _, resources, _ = openapi.APPS[suffix]
+    made = openapi.gateway(title, resources, "Arn")["x-amazon-apigateway-gateway-responses"]
+    assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(made)
+    for refusal in made.values():
+        problem = json.loads(refusal["responseTemplates"]["application/json"])
+        assert Problem.model_validate(problem).status == refusal["statusCode"]
+        kind = refusal["responseParameters"]["gatewayresponse.header.Content-Type"]
+        assert kind == f"'{CONTENT_TYPE}'"
 
 
 def test_the_rooms_read_no_setting_that_the_doors_are_not_told():

@@ -282,6 +282,22 @@ def test_a_body_that_is_wrong_is_refused_at_its_place(client, body, status, wher
     assert [error["pointer"] for error in answer.json()["errors"]] == [where]
 
 
+@pytest.mark.parametrize("raw", [b"9.0", b"9.00", b"0.9e1", b"90e-1"])
+def test_a_whole_number_may_be_written_with_a_fraction(client, raw):
+    """JSON Schema, and so our OpenAPI document, takes both for the same integer."""
+    made = client.post("/v1/boats", raw=b'{"name": "Ada", "length": ' + raw + b"}")
+    assert (made.status, made.json()["length"]) == (201, 9)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"9.5", b"1e400", b"-1e400", b"NaN", b"1e300", b"9.0e99", b'"9.0"']
+)
+def test_what_is_no_whole_number_is_refused(client, raw):
+    answer = client.post("/v1/boats", raw=b'{"name": "Ada", "length": ' + raw + b"}")
+    assert answer.status in {400, 422}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"\xff\xfe", b"nul", b'{"name": "\\ud800"}', b"[" * 5000]
 )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from tallycast.analytics.charts import Question
 from tallycast.analytics.model import Chart
 from tallycast.analytics.tables import to_csv
 from tallycast.api.call import Reply
 from tallycast.api.paging import Query
+from tallycast.kernel.written import Day  # noqa: TC001 - a model's field
 
 if TYPE_CHECKING:
     from tallycast.analytics.tables import Table
     from tallycast.api.call import Call
 
 CSV: Final = "text/csv"
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 C = TypeVar("C", bound=Chart)
 Format = Literal["json", "csv"] | None
@@ -27,17 +25,6 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,199}$")]
 RulesName = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$", description="Rule set; the tenant's first")
 ]
-
-
-def _iso(given: Any) -> Any:  # noqa: ANN401 - whatever came
-    """Dates are written one way; pydantic alone would also read seconds since 1970."""
-    if isinstance(given, str) and not _DAY.fullmatch(given):
-        raise ValueError("a day is written like 2026-11-20")
-    return given
-
-
-BodyDay = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
-Day = Annotated[BodyDay, BeforeValidator(_iso)]
 
 
 class TableQuery(Query):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalice.app import Request, Response
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json, to_json
 
 from tallycast.api.call import Call, Reply, etag
 from tallycast.api.idempotency import key_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tallycast.api.routes import Route
 
 LARGEST_BODY: Final = 1_000_000
+_LARGEST_WHOLE: Final = 2**53  # beyond it a number with a fraction is not exact
 JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,199}")
 SERVER_ERROR: Final = 500
@@ -202,13 +204,35 @@ def _read(model: Any, call: Call) -> BaseModel:  # noqa: ANN401 - a model's clas
     if kind not in JSON_TYPES:
         raise UnsupportedMediaTypeError(f"send the body as application/json, not as {kind[:80]}")
     try:
-        made: BaseModel = model.model_validate_json(call.raw_body, strict=True)
+        made: BaseModel = _valid(model, call.raw_body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         if first["type"] == "json_invalid":
             raise BadRequestError(f"the body is no JSON: {first['msg']}") from error
         raise fields_invalid(error, "body") from error
     return made
+
+
+def _valid(model: Any, body: bytes) -> Any:  # noqa: ANN401 - a model's class, and one of it
+    """What a body says; `10.0` is a whole number there, as JSON Schema has it."""
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        if all(each["type"] != "int_type" for each in error.errors(include_url=False)):
+            raise
+        spelt = to_json(_whole(from_json(body)))
+        return model.model_validate_json(spelt, strict=True)
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same with whole numbers as such."""
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_WHOLE:
+        return int(value)
+    return value
 
 
 def _done(route: Route, call: Call, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from tallycast.kernel.schema import Produced
 from tallycast.sponsorship.words import Category, Name, ThingId, WebUrl
+
+# The characters that count as blanks differ between languages: here they are the same for all.
+_EMAIL: Final = r"^[^@\s\x00-\x1f\x7f-\x9f\ufeff]+@[^@\s\x00-\x1f\x7f-\x9f\ufeff]+$"
 
 
 class Brand(Produced):
@@ -22,7 +25,7 @@ class Contact(Produced):
     """Somebody to talk to at a sponsor or agency."""
 
     name: Name
-    email: Annotated[str | None, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] = None
+    email: Annotated[str | None, Field(max_length=254, pattern=_EMAIL)] = None
     phone: Annotated[str | None, Field(max_length=40, pattern=r"^[0-9+() ./-]+$")] = None
     role: Annotated[str | None, Field(max_length=100)] = None
 

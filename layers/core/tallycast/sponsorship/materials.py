@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tallycast.kernel.schema import Produced
+from tallycast.kernel.written import Day
 from tallycast.sponsorship.model import Rate
-from tallycast.sponsorship.words import Day, Name, Position, Text, ThingId, WebUrl
+from tallycast.sponsorship.words import Name, Position, Text, ThingId, WebUrl
 
 
 class PromoCodeFacts(Produced):

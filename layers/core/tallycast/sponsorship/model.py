@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 
 from tallycast.kernel.money import Money
 from tallycast.kernel.schema import Produced
+from tallycast.kernel.written import Day
 from tallycast.sponsorship.words import (
     Category,
-    Day,
     Delivery,
     Downloads,
     Insertion,

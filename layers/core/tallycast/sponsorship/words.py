@@ -34,9 +34,10 @@ Position = Literal["pre", "mid", "post"]
 Delivery = Literal["host_read", "producer_read", "announcer"]
 Insertion = Literal["baked_in", "dai"]
 MakeGood = Literal["credit", "bonus_spots", "none"]
-WebUrl = Annotated[str, Field(max_length=2000, pattern=r"^https://[^\s<>\"]+$")]
+WebUrl = Annotated[
+    str, Field(max_length=2000, pattern=r"^https://[^\s\x00-\x1f\x7f-\x9f\ufeff<>\"]+$")
+]
 Downloads = Annotated[int, Field(ge=1, le=10**9)]
-Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 RuleSetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tallycast.api.paging import CursorInvalidError, PageOf, PageQuery, encode_cursor
 from tallycast.api.routes import Routes
 from tallycast.identity.audit.reading import AuditEntryNotFoundError, Question
 from tallycast.identity.audit.use_cases.read import audit_log
+from tallycast.kernel.written import Moment  # noqa: TC001 - a model's field
 
 if TYPE_CHECKING:
     from tallycast.api.call import Call
@@ -37,9 +38,9 @@ class AuditQuery(PageQuery):
     target: Annotated[
         str | None, Field(max_length=200, description="Id of what it was done to")
     ] = None
-    since: Annotated[AwareDatetime | None, Field(description="The first moment")] = None
+    since: Annotated[Moment | None, Field(description="The first moment")] = None
     until: Annotated[
-        AwareDatetime | None, Field(description="The first moment that is not wanted any more")
+        Moment | None, Field(description="The first moment that is not wanted any more")
     ] = None
 
 

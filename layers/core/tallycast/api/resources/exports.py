@@ -27,10 +27,11 @@ from tallycast.analytics.use_cases import numbers
 from tallycast.analytics.use_cases.exports import exports as service
 from tallycast.api.call import Reply
 from tallycast.api.idempotency import key_of
-from tallycast.api.numbers import BodyDay, Id, RulesName
+from tallycast.api.numbers import Id, RulesName
 from tallycast.api.paging import CursorInvalidError, PageOf, PageQuery, Query, page_of
 from tallycast.api.routes import Routes
 from tallycast.feeds.store import ShowNotFoundError
+from tallycast.kernel.written import Day
 
 if TYPE_CHECKING:
     from tallycast.analytics.exports.model import Export
@@ -51,8 +52,8 @@ class NewExport(BaseModel):
         "on which they did"
     )
     format: FileFormat = Field(default="parquet", description="csv is compressed with gzip")
-    first: BodyDay
-    last: Annotated[BodyDay, Field(description="At most 400 days after the first")]
+    first: Day
+    last: Annotated[Day, Field(description="At most 400 days after the first")]
     rules: RulesName | None = None
     show_id: Annotated[Id | None, Field(description="Without it: of all shows")] = None
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tallycast.api.numbers import Day
 from tallycast.api.paging import Query
 from tallycast.api.routes import Routes
 from tallycast.feeds.store import ShowNotFoundError
+from tallycast.kernel.written import Day
 from tallycast.sponsorship.model import LONGEST_FLIGHT_DAYS, LONGEST_GUARANTEE_DAYS
 from tallycast.sponsorship.use_cases.routes import sponsorship
 from tallycast.sponsorship.words import Position

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, Field
 
 from tallycast.api.call import Reply
-from tallycast.api.numbers import Day
 from tallycast.api.paging import PageOf, Query
 from tallycast.api.resources.selling import Kept, act, kept
 from tallycast.api.routes import Routes
+from tallycast.kernel.written import Day
 from tallycast.sponsorship.errors import RateNotFoundError, RateTakenError, ReferenceUnknownError
 from tallycast.sponsorship.materials import RateFacts
 from tallycast.sponsorship.use_cases.routes import sponsorship

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime  # noqa: TC003 - a model's field
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from tallycast.api.call import Reply
 from tallycast.api.paging import PageOf, PageQuery, page_of
@@ -20,6 +20,7 @@ from tallycast.api.resources.selling import (
 )
 from tallycast.api.routes import Routes
 from tallycast.identity.model import Role
+from tallycast.kernel.written import Moment  # noqa: TC001 - a model's field
 from tallycast.sponsorship.buyers import NoteFacts, SponsorFacts
 from tallycast.sponsorship.changing import ChangeInvalidError
 from tallycast.sponsorship.errors import (
@@ -52,14 +53,7 @@ class SponsorView(SponsorFacts, Kept):
 class NewNote(NoteFacts):
     """A call, a mail, a meeting, a thought."""
 
-    happened_at: Annotated[
-        AwareDatetime | None,
-        Field(
-            ge=datetime(2000, 1, 1, tzinfo=UTC),
-            le=datetime(2100, 1, 1, tzinfo=UTC),
-            description="Now without it",
-        ),
-    ] = None
+    happened_at: Annotated[Moment | None, Field(description="Now without it")] = None
 
 
 class NoteView(NoteFacts):

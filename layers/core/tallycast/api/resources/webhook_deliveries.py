@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tallycast.api.call import Reply
 from tallycast.api.paging import PageOf, PageQuery, encode_cursor
 from tallycast.api.routes import Routes
+from tallycast.kernel.written import Moment
 from tallycast.partners.use_cases.webhook_routes import deliveries, desk, endpoints
 from tallycast.partners.webhooks.model import (
     DeliveryAttempt,
@@ -63,7 +64,7 @@ class ReplaySince(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    since: AwareDatetime
+    since: Moment
 
 
 class Replayed(BaseModel):
