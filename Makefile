@@ -83,10 +83,11 @@ openapi: $(READY) ## Write the OpenAPI files and the gateways' stack from the ro
 reference: $(READY) ## Build the page that shows the two APIs into build/reference (needs npm)
 	@$(BIN)/python -m infra.reference_page $(if $(SERVE),--serve)
 
+CLIENT ?= build/client
 client: $(READY) ## Generate typed Python clients of the two APIs into build/client
-	@mkdir -p build/client
-	@PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --overwrite --meta none --path infra/openapi.yaml --output-path build/client/tallycast_api
-	@PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --overwrite --meta none --path infra/openapi-partner.yaml --output-path build/client/tallycast_partner_api
+	@mkdir -p $(CLIENT)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --overwrite --fail-on-warning --meta none --path infra/openapi.yaml --output-path $(CLIENT)/tallycast_api
+	@PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --overwrite --fail-on-warning --meta none --path infra/openapi-partner.yaml --output-path $(CLIENT)/tallycast_partner_api
 
 # ── AWS ───────────────────────────────────────────────────────────────────────────────────────
 build: $(READY) $(SAM) ## Build for AWS with SAM; fails when a function passes 240 MB

@@ -48,6 +48,7 @@ def apply() -> None:
         faults,
         function_errors,
         function_urls,
+        gateway_addresses,
         gateway_responses,
         log_subscriptions,
         numbers,
@@ -63,6 +64,7 @@ def apply() -> None:
     for module in (
         function_errors,
         function_urls,
+        gateway_addresses,
         gateway_responses,
         log_subscriptions,
         numbers,

@@ -118,11 +118,13 @@ def fetched(platform, client, export_id, tmp_path):
     """The file of an export, fetched as a browser does; and what the API says of it."""
     shown = client.get(f"/v1/exports/{export_id}").json()
     link = shown["link"]
+    assert link.startswith("https://api.example/live/v1/exports/")
     nobody = client.as_(None)
     parts = urlsplit(link)
     answer = nobody.get(f"{parts.path.removeprefix('/live')}?{parts.query}")
     assert answer.status == 302, answer.text
     target = urlsplit(answer.headers["location"])
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in target.query
     bucket, _, key = target.path.lstrip("/").partition("/")
     assert "Signature=" in target.query
     body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -309,8 +309,9 @@ def _lists(query: dict[str, list[str]], model: Any) -> dict[str, Any]:  # noqa: 
 def _base_url(request: Request) -> str:
     context = request.context
     host = request.headers.get("host", context.get("domainName", ""))
-    path, resource = str(context.get("path", "")), str(request.path)
-    stage = path[: -len(resource)] if resource and path.endswith(resource) else ""
+    # The route is a template, with the names of its parameters in it; as many parts belong to it.
+    parts = str(context.get("path", "")).split("/")
+    stage = "/".join(parts[: -str(request.path).count("/")])
     return f"{request.headers.get('x-forwarded-proto', 'https')}://{host}{stage}"
 
 

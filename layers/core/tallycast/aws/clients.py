@@ -30,11 +30,15 @@ _CONFIG = Config(
     max_pool_connections=32,
     s3={"addressing_style": "path"},
 )
+# In some regions botocore still signs addresses of objects by version 2, which S3 refuses for every
+# bucket that was made after June 2020.
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))
 
 
 @cache
 def _client(service: str) -> Any:  # noqa: ANN401 - one factory, typed by the functions below
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    config = _S3_CONFIG if service == "s3" else _CONFIG
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 def s3() -> S3Client:
