@@ -70,9 +70,12 @@ def group(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     `count_doubles` and `count_excess` have the columns of `count_rows`.
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE count_rows AS {rows_sql(plan)}")
+    # Dropped rows have no IP and are few groups: apart from the others they cost next to nothing.
+    sums_of = f"SELECT {_keys(plan)}, {number(plan)}, {sums(plan)} FROM count_rows"  # noqa: S608 - our own names
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_groups AS
-        SELECT {_keys(plan)}, {number(plan)}, {sums(plan)} FROM count_rows GROUP BY {_keys(plan)}"""  # noqa: S608 - our own names
+        {sums_of} WHERE ip IS NOT NULL GROUP BY {_keys(plan)}
+        UNION ALL {sums_of} WHERE ip IS NULL GROUP BY {_keys(plan)}"""
     )
     for table in ("count_doubles", "count_excess"):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM count_rows LIMIT 0")
@@ -152,22 +155,39 @@ def _regroup(connection: duckdb.DuckDBPyConnection, plan: Plan, touched: str) ->
     )
 
 
+def _buckets(connection: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[str, str]:
+    """Which bits of an IP name its bucket, and which buckets can hold one that asks for too much.
+
+    What is within the limit for all IPs of a bucket is within it for each, and far fewer buckets
+    than IPs are needed to tell: as many as hold half of a limit each if IPs were all alike.
+    """
+    row = connection.execute("SELECT count(*), COALESCE(sum(n), 0) FROM count_groups").fetchone()
+    groups, requests = row or (0, 0)
+    limits = [
+        (groups, "count(*)", plan.rules.most_episodes_per_ip),
+        (requests, "sum(n)", plan.rules.most_requests_per_ip),
+    ]
+    known = [(number, total, most) for number, total, most in limits if most is not None]
+    fewest = max(int(number) * 2 // (most + 1) for number, _, most in known)
+    wide = " OR ".join(f"{total} > {most}" for _, total, most in known)
+    return f"(ip & {(1 << fewest.bit_length()) - 1})", wide
+
+
 def _set_excess_apart(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Move all rows of an IP and day out of `count_rows` that ask for more than people do."""
-    rules = plan.rules
     by = "ip, day" if plan.dated else "ip"
-    tests = {
-        "count(*)": rules.most_episodes_per_ip,
-        "sum(n)": rules.most_requests_per_ip,
+    limits = {
+        f"count(DISTINCT (item & {LOW_MASK}) >> 1)": plan.rules.most_episodes_per_ip,
+        "sum(n)": plan.rules.most_requests_per_ip,
     }
-    wide = " OR ".join(f"{sum_} > {most}" for sum_, most in tests.items() if most is not None)
-    exact = wide.replace("count(*)", f"count(DISTINCT (item & {LOW_MASK}) >> 1)")
+    exact = " OR ".join(f"{found} > {most}" for found, most in limits.items() if most is not None)
+    suspects, wide = _buckets(connection, plan)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_flagged AS
-        SELECT {by} FROM count_groups
-        SEMI JOIN (SELECT {by} FROM count_groups WHERE ip IS NOT NULL AND n > 0
-            GROUP BY {by} HAVING {wide}) USING ({by})
-        WHERE n > 0 GROUP BY {by} HAVING {exact}"""  # noqa: S608 - our own names
+        SELECT {by} FROM count_groups WHERE ip IS NOT NULL AND n > 0 AND {suspects} IN (
+            SELECT {suspects} FROM count_groups WHERE ip IS NOT NULL AND n > 0
+            GROUP BY {by.replace("ip", suspects)} HAVING {wide})
+        GROUP BY {by} HAVING {exact}"""  # noqa: S608 - our own names
     )
     if not _first_of(connection, "SELECT count(*) FROM count_flagged"):
         return

@@ -166,47 +166,55 @@ def unit_rows(plan: Plan) -> str:
 def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """`count_covered`: for windows that sums leave open, the bytes their ranges hold together.
 
-    Ranges are joined file by file (of a stream: segment by segment, then summed), those that lie
-    apart by adding them up; `proved` says whether one file reaches what it needs.
+    Ranges that lie apart are added up, the others joined in order. Where an episode has several
+    files, or a stream segments, each is looked at by itself, and the segments of a file summed;
+    `proved` says whether one file reaches what it needs.
     """
     keys = unit_keys(plan)
     within = f"AND time < win + {_DAY}" if plan.windowed else ""
+    slots = ", slot, m" if plan.has_slots else ""
     # What is needed hangs on the request only where requests tell the size of the file.
     told = plan.has_totals or plan.has_slots
-    slot = ("m, slot" if plan.has_slots else "0 AS m, 0 AS slot") + (", t" if told else "")
-    needed = ("max(t) AS needed,", "max(needed) AS needed,") if told else ("", "")
+    needed = ", max(t) AS needed" if told else ""
     episode = "" if told else f"JOIN count_episodes ON (item & {LOW_MASK}) >> 1 = e"
     distinct = "DISTINCT" if plan.windowed else ""
-    spans = ""
+    kept = f"{keys}{slots}{', t' if told else ''}"
+    part = keys + slots
+    undecided = f"(SELECT {distinct} {keys} FROM count_spells WHERE {_OPEN})"  # noqa: S608 - our own names
+    # Within the day, grouping what nobody asks for is cheaper than looking up what somebody does.
+    asked = f"SEMI JOIN {undecided} AS u USING ({keys})" if plan.windowed else ""
+    rows = f"{unit_rows(plan)} AS r {asked} WHERE c > 0 AND w < {_SURE} {within}"
+    pieces = f"SELECT {kept}, a, c FROM {rows}"  # noqa: S608 - our own names
     if plan.has_spans:
-        spans = f"""UNION ALL SELECT {keys}, {slot},
-                unnest(spans_from) AS a, unnest(spans_length) AS c
-            FROM open_rows JOIN count_spans ON open_rows.spans = count_spans.spans"""  # noqa: S608 - our own names
-    single = "WHERE open_rows.spans IS NULL" if plan.has_spans else ""
-    part = f"{keys}, slot, m"
+        pieces = f"""{pieces} AND spans IS NULL
+            UNION ALL SELECT {kept}, unnest(spans_from) AS a, unnest(spans_length) AS c
+            FROM (SELECT * FROM {rows}) JOIN count_spans USING (spans)"""  # noqa: S608 - our own names
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE count_covered AS
-        WITH undecided AS (SELECT {distinct} {keys} FROM count_spells WHERE {_OPEN}),
-        open_rows AS (
-            SELECT * FROM {unit_rows(plan)} AS r SEMI JOIN undecided USING ({keys})
-            WHERE c > 0 AND w < {_SURE} {within}),
-        pieces AS MATERIALIZED (SELECT {keys}, {slot}, a, c FROM open_rows {single} {spans}),
-        parts AS MATERIALIZED (
-            SELECT {part}, {needed[0]} sum(c)::BIGINT AS bytes,
+        f"""CREATE OR REPLACE TEMP TABLE count_parts AS
+        SELECT * FROM (
+            SELECT {part} {needed}, sum(c)::BIGINT AS bytes,
                 {_TOUCHED} = bit_count({_BLOCKS}) AS apart
-            FROM pieces GROUP BY {part}),
-        marked AS (
+            FROM ({pieces}) GROUP BY {part})
+        SEMI JOIN {undecided} AS u USING ({keys})"""  # noqa: S608 - our own names
+    )
+    # Only ranges that may overlap are put in order.
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE count_merged AS
+        SELECT {part}, sum(GREATEST(0, a + c - GREATEST(a, COALESCE(reached, a))))::BIGINT
+            AS union_bytes
+        FROM (
             SELECT {part}, a, c, max(a + c) OVER (PARTITION BY {part} ORDER BY a, c
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
-            FROM pieces SEMI JOIN (FROM parts WHERE apart IS NOT TRUE) USING ({part})),
-        merged AS (
-            SELECT {part}, sum(GREATEST(0, a + c - GREATEST(a, COALESCE(reached, a))))::BIGINT
-                AS union_bytes
-            FROM marked GROUP BY {part}),
-        files AS (
-            SELECT {keys}, m, {needed[1]} sum(COALESCE(union_bytes, bytes))::BIGINT AS bytes
-            FROM parts LEFT JOIN merged USING ({part}) GROUP BY {keys}, m)
-        SELECT {keys}, bool_or(COALESCE(bytes >= needed, FALSE)) AS proved,
-            max(bytes) AS together
-        FROM files {episode} GROUP BY {keys}"""  # noqa: S608 - our own names
+            FROM ({pieces}) SEMI JOIN (FROM count_parts WHERE apart IS NOT TRUE) USING ({part}))
+        GROUP BY {part}"""  # noqa: S608 - our own names
     )
+    files = f"""SELECT * EXCLUDE (bytes, union_bytes), COALESCE(union_bytes, bytes) AS bytes
+        FROM count_parts LEFT JOIN count_merged USING ({part})"""  # noqa: S608 - our own names
+    enough = "COALESCE(bytes >= needed, FALSE)"
+    decided = f"SELECT {keys}, {enough} AS proved, bytes AS together FROM ({files}) {episode}"  # noqa: S608 - our own names
+    if plan.has_slots:
+        decided = f"""SELECT {keys}, bool_or({enough}) AS proved, max(bytes) AS together FROM (
+                SELECT {keys}, max(needed) AS needed, sum(bytes)::BIGINT AS bytes
+                FROM ({files}) GROUP BY {keys}, m)
+            GROUP BY {keys}"""  # noqa: S608 - our own names
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE count_covered AS {decided}")
