@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 
 from infra import openapi
 from tallycast.api.openapi import errors_of
+from tallycast.api.paging import CursorInvalidError
 from tallycast.api.problems import CONTENT_TYPE, Problem, slug, status_of
 from tallycast.api.resources import API, PARTNER_API
 from tallycast.api.settings import ApiSettings
@@ -97,6 +98,17 @@ def test_a_query_takes_nothing_that_its_model_does_not_name(name):
 def test_every_problem_of_a_route_is_the_callers_and_has_a_status(name):
     for error in errors_of(ROUTES[name]):
         assert 400 <= status_of(error) < 500 or status_of(error) == 503, error
+
+
+def test_every_list_says_that_a_cursor_may_be_wrong():
+    lists = {
+        name
+        for name, route in ROUTES.items()
+        if route.query and "cursor" in route.query.model_fields
+    }
+    saying = {name for name in lists if CursorInvalidError in errors_of(ROUTES[name])}
+    assert lists
+    assert lists - saying == set()
 
 
 def test_every_problem_is_documented():

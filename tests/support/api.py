@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 from chalice.app import Chalice
 
 from tallycast.api.app import app_of
+from tallycast.api.openapi import errors_of
+from tallycast.api.problems import slug, status_of
 from tallycast.api.resources import API, PARTNER_API
 from tallycast.identity.access import scopes_of
 from tallycast.identity.model import Principal, Role
@@ -148,7 +150,9 @@ class ApiClient:
             **{name.lower(): values[-1] for name, values in found["multiValueHeaders"].items()},
             **{name.lower(): str(value) for name, value in found["headers"].items()},
         }
-        return Answer(found["statusCode"], shown, found["body"])
+        answer = Answer(found["statusCode"], shown, found["body"])
+        _documented(method, resource, answer)
+        return answer
 
     def _resource(self, path: str) -> tuple[str, dict[str, str]]:
         """The gateway's part: the most specific route that the path matches."""
@@ -158,6 +162,19 @@ class ApiClient:
             if found:
                 return template, found.groupdict()
         raise AssertionError(f"no route for {path}")
+
+
+_ROUTES = {(route.method, route.path): route for each in (*API, *PARTNER_API) for route in each}
+
+
+def _documented(method: str, resource: str, answer: Answer) -> None:
+    """Whatever a test is about: a refusal is one that the route's documentation names."""
+    route = _ROUTES.get((method, resource))
+    if route is None or not 400 <= answer.status < 500:
+        return
+    known = {slug(error): status_of(error) for error in errors_of(route)}
+    code = answer.json()["code"]
+    assert known.get(code) == answer.status, f"{route.name}: {answer.status} {code}: undocumented"
 
 
 def _carried(content: bytes) -> dict[str, Any]:
@@ -187,6 +204,8 @@ def environment(stacks: Stacks) -> dict[str, str]:
     return {
         "CORE_TABLE": outputs["CoreTable"],
         "METRICS_TABLE": outputs["MetricsTable"],
+        "PRIVACY_TABLE": outputs["PrivacyTable"],
+        "KEY_RETENTION_MONTHS": "13",
         "EXPORTS_BUCKET": outputs["ExportsBucket"],
         "EXPORT_QUEUE_URL": outputs["ExportQueueUrl"],
         "IDEMPOTENCY_TABLE": outputs["IdempotencyTable"],

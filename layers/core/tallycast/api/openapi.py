@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from tallycast.api.call import IfMatchRequiredError
 from tallycast.api.idempotency import IdempotencyKeyReusedError, RequestInProgressError
 from tallycast.api.numbers import CSV, TableQuery
+from tallycast.api.paging import CursorInvalidError, PageQuery
 from tallycast.api.problems import (
     CONTENT_TYPE,
     TITLES,
@@ -144,6 +145,8 @@ def errors_of(route: Route) -> list[type[TallycastError]]:
         found += [PathNotFoundError, NotFoundError]
     if route.query is not None:
         found.append(FieldsInvalidError)
+        if issubclass(route.query, PageQuery):
+            found.append(CursorInvalidError)
     if route.body is not None:
         found.append(RequestTooLargeError)
         if route.body is not bytes:
