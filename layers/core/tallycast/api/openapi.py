@@ -42,7 +42,7 @@ _CHANGES: Final = ("PUT", "PATCH", "DELETE")
 # Headings over the tags, for pages that show the document.
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Organisation": ("me", "tenant", "people", "invitations", "clients", "api-keys", "audit"),
-    "Numbers": ("shows", "downloads", "audience", "exports"),
+    "Numbers": ("shows", "downloads", "audience", "reports", "exports"),
     "Sponsorship": (
         "sponsors",
         "agencies",
@@ -53,6 +53,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "creatives",
         "codes",
         "delivery",
+        "conversions",
         "inventory",
         "invoices",
     ),
