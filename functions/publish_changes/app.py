@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
+from tallycast.attribution import changes as of_attribution
+from tallycast.attribution import events as attribution
 from tallycast.aws.bus import OutgoingEvent
 from tallycast.aws.observability import MetricUnit, logger, metrics, tracer
 from tallycast.aws.tasks import task
@@ -16,6 +18,8 @@ from tallycast.feeds.use_cases.publish import event_bus
 from tallycast.partners import events as partners
 from tallycast.partners.connections import changes as of_connections
 from tallycast.partners.webhooks import changes as of_webhooks
+from tallycast.reporting import changes as of_reporting
+from tallycast.reporting import events as reporting
 from tallycast.sponsorship import changes as of_sponsorship
 from tallycast.sponsorship import events as sponsorship
 
@@ -24,17 +28,28 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from tallycast.attribution.events import ConversionRecorded
     from tallycast.feeds.events import FeedEvent
     from tallycast.partners.connections.events import ConnectionBroken
     from tallycast.partners.events import WebhookEndpointDisabled
+    from tallycast.reporting.events import ReportReady
     from tallycast.sponsorship.events import SponsorshipEvent
 
-    Event = FeedEvent | SponsorshipEvent | WebhookEndpointDisabled | ConnectionBroken
+    Event = (
+        FeedEvent
+        | SponsorshipEvent
+        | ConversionRecorded
+        | ReportReady
+        | WebhookEndpointDisabled
+        | ConnectionBroken
+    )
 
 # Each room knows what the changes of its own kinds of item mean.
 ROOMS: tuple[tuple[str, Callable[..., Sequence[Event]]], ...] = (
     (feeds.SOURCE, of_feeds.events_of),
     (sponsorship.SOURCE, of_sponsorship.events_of),
+    (attribution.SOURCE, of_attribution.events_of),
+    (reporting.SOURCE, of_reporting.events_of),
     (partners.SOURCE, of_webhooks.events_of),
     (partners.SOURCE, of_connections.events_of),
 )

@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tallycast.attribution import events as attribution
 from tallycast.feeds import events as feeds
 from tallycast.measurement.counting import events as counting
 from tallycast.measurement.reference import events as reference
 from tallycast.partners import events as partners
 from tallycast.partners.connections import events as connections
+from tallycast.reporting import events as reporting
 from tallycast.sponsorship import events as sponsorship
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ EVENTS: dict[type[Produced], str] = {
     counting.DownloadsCounted: counting.SOURCE,
     **dict.fromkeys(reference.EVENTS, reference.SOURCE),
     **dict.fromkeys(sponsorship.EVENTS, sponsorship.SOURCE),
+    **dict.fromkeys(attribution.EVENTS, attribution.SOURCE),
+    **dict.fromkeys(reporting.EVENTS, reporting.SOURCE),
     **dict.fromkeys(partners.EVENTS, partners.SOURCE),
     **dict.fromkeys(connections.EVENTS, connections.SOURCE),
 }

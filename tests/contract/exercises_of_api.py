@@ -80,10 +80,33 @@ def sell(client, order):
         good(client.get(f"/v1/shows/{SHOW}/{offer}"))
     good(client.get("/v1/campaigns"))
     assert client.post(f"{path}/book", key="twice").status == 409
+    tell_of_an_order(client, campaign["sponsor_id"])
+    made = good(client.post("/v1/reports", {"campaign_id": campaign["id"]}))
+    good(client.get(f"/v1/reports/{made['id']}"))
+    good(client.get(f"/v1/reports?campaign_id={campaign['id']}"))
     etag = client.get(f"/v1/codes/{code['id']}").etag
     assert client.delete(f"/v1/codes/{code['id']}", if_match=etag).status == 204
     good(client.post(f"{path}/cancel", {"reason": "an exercise"}))
     assert client.post(f"{path}/book").status == 409
+
+
+def tell_of_an_order(client, sponsor_id):
+    """A conversion from an address, by a code, told twice and read; before it one whose month's
+    key has to be made."""
+    event = {
+        "kind": "purchase",
+        "occurred_at": NOW.isoformat(),
+        "order_number": "4711",
+        "discount_code": "NIGHT",
+        "ip": "203.0.113.7",
+    }
+    earlier = (NOW - timedelta(days=200)).isoformat()
+    old = {**event, "order_number": "4710", "occurred_at": earlier}
+    for _ in range(2):
+        good(client.post("/v1/conversions", {"sponsor_id": sponsor_id, "events": [old, event]}))
+    [found, _] = good(client.get(f"/v1/conversions?sponsor_id={sponsor_id}"))["items"]
+    assert found["evidence"] == "code"
+    good(client.get(f"/v1/conversions/{found['id']}"))
 
 
 def read_numbers(client):

@@ -10,10 +10,12 @@ from jsonschema import Draft202012Validator
 
 import tallycast
 from infra.lint import schemas
+from tallycast.attribution.events import EVENTS as OF_ATTRIBUTION
 from tallycast.feeds.events import EVENTS as OF_FEEDS
 from tallycast.kernel.schema import Produced
 from tallycast.partners.connections.events import ConnectionBroken
 from tallycast.partners.events import WebhookEndpointDisabled
+from tallycast.reporting.events import EVENTS as OF_REPORTING
 from tallycast.sponsorship.events import EVENTS as OF_SPONSORSHIP
 from tests.contract import exercises_of_webhooks
 from tests.contract.exercises_of_measurement import EXERCISES
@@ -42,7 +44,14 @@ def test_what_is_put_on_the_bus_validates_against_its_schema(scene):
         events = heard()
     named = {
         event.__name__
-        for event in (*OF_FEEDS, *OF_SPONSORSHIP, WebhookEndpointDisabled, ConnectionBroken)
+        for event in (
+            *OF_FEEDS,
+            *OF_SPONSORSHIP,
+            *OF_ATTRIBUTION,
+            *OF_REPORTING,
+            WebhookEndpointDisabled,
+            ConnectionBroken,
+        )
     }
     assert {event["detail-type"] for event in events} == named
     assert_as_written(events)

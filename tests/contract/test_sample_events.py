@@ -6,15 +6,18 @@ import boto3
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
+from tallycast.attribution.kinds import CONVERSIONS
 from tallycast.aws.records import Records
 from tallycast.feeds.feed import FeedStatus
 from tallycast.feeds.items import EpisodeItem, feed_item, feed_of
 from tallycast.partners.connections.model import CONNECTION
 from tallycast.partners.webhooks.model import ENDPOINT
+from tallycast.reporting.model import REPORTS
 from tallycast.sponsorship.kinds import CAMPAIGNS
 from tests.contract import (  # noqa: F401 - theirs are told
     outcomes_of_analytics,
     outcomes_of_api,
+    outcomes_of_attribution,
     outcomes_of_connections,
     outcomes_of_counting,
     outcomes_of_identity,
@@ -302,14 +305,22 @@ def test_the_records_of_the_sample_stream_are_items_as_they_are_stored():
                 # A field that came later may be missing, as it is in items written before.
                 assert {name: stored.get(name) for name in image} == image, case
                 kinds.add(image["kind"])
-    assert kinds == {"campaign", "connection", "episode", "feed", "webhook"}
+    assert kinds == {
+        "campaign",
+        "connection",
+        "conversion",
+        "episode",
+        "feed",
+        "report",
+        "webhook",
+    }
 
 
 def as_stored(image):
     """The item that the store would write for the same feed or episode."""
     if image["kind"] == "feed":
         return feed_item(feed_of(image))
-    kept = {kind.name: kind for kind in (CAMPAIGNS, CONNECTION, ENDPOINT)}
+    kept = {kind.name: kind for kind in (CAMPAIGNS, CONNECTION, CONVERSIONS, ENDPOINT, REPORTS)}
     if image["kind"] in kept:
         records = Records(None, kept[image["kind"]])
         return records._item(records._stored(image))

@@ -13,6 +13,8 @@ class ApiSettings(Settings):
 
     core_table: str
     metrics_table: str
+    privacy_table: str
+    key_retention_months: int
     exports_bucket: str
     export_queue_url: str
     idempotency_table: str

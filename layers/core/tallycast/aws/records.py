@@ -52,7 +52,7 @@ class Kind(Generic[M]):
         within: what a thing is listed in, as parts of a key (`("SPONSOR", "spo_1")`); empty for
             the list of the whole tenant.
         found_by: parts of a key under which the lookup index also has it, None for none.
-        sort: how a list is sorted; the id (by time of creation) unless it says otherwise.
+        sort: how its lists are sorted; the id (by time of creation) unless it says otherwise.
         due: when a thing wants to be looked at, None for not at all; `Records.due` finds it.
     """
 
@@ -260,7 +260,7 @@ class Records(Generic[M]):
         found_by = kind.found_by(document)
         if found_by is not None:
             item["lookup_key"] = keys.records(stored.tenant, kind.name, *found_by)
-            item["lookup_sort"] = stored.id
+            item["lookup_sort"] = item["list_sort"]
         due = kind.due(document)
         if due is not None:
             item["due_shard"] = keys.due_shard_of(kind.name, stored.tenant, stored.id)

@@ -56,8 +56,10 @@ GRANTS: Final[Mapping[str, frozenset[Role]]] = {
     "rates:write": _SELLERS,
     "invoices:read": _SELLERS | {ANALYST},
     # partner systems
+    "conversions:read": _SELLERS | {ANALYST, SPONSOR, PARTNER},
     "conversions:write": frozenset({OWNER, ADMIN, PARTNER}),
     "reports:read": _STAFF | {SPONSOR, PARTNER},
+    "reports:write": _STAFF | {PARTNER},
     "webhooks:read": _MANAGERS | {PARTNER},
     "webhooks:write": _MANAGERS | {PARTNER},
     "connections:read": _MANAGERS,

@@ -12,6 +12,7 @@ from tallycast.api.resources.campaign_steps import campaigns
 from tallycast.api.resources.clients import clients
 from tallycast.api.resources.codes import codes
 from tallycast.api.resources.connections import connections
+from tallycast.api.resources.conversions import conversions
 from tallycast.api.resources.creatives import creatives
 from tallycast.api.resources.delivery import delivery
 from tallycast.api.resources.downloads import downloads
@@ -23,6 +24,7 @@ from tallycast.api.resources.me import me, my_sessions
 from tallycast.api.resources.orders import orders
 from tallycast.api.resources.people import invitations, people
 from tallycast.api.resources.rates import rates
+from tallycast.api.resources.reports import reports
 from tallycast.api.resources.shows import shows
 from tallycast.api.resources.sponsors import sponsors
 from tallycast.api.resources.spots import spots
@@ -33,8 +35,17 @@ from tallycast.api.resources.webhooks import webhooks
 if TYPE_CHECKING:
     from tallycast.api.routes import Routes
 
-# What sponsors pay for.
-_SELLING: tuple[Routes, ...] = (campaigns, spots, creatives, codes, delivery, inventory)
+# What sponsors pay for, and what they get for it.
+_SELLING: tuple[Routes, ...] = (
+    campaigns,
+    spots,
+    creatives,
+    codes,
+    delivery,
+    inventory,
+    conversions,
+    reports,
+)
 
 API: tuple[Routes, ...] = (
     me,

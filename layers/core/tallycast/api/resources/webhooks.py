@@ -36,6 +36,8 @@ Topic = Literal[
     "FeedRetired",
     "DownloadsCounted",
     "CampaignChanged",
+    "ConversionRecorded",
+    "ReportReady",
     "ConnectionBroken",
     "WebhookEndpointDisabled",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import Field, model_validator
 
+from tallycast.attribution import events as attribution
 from tallycast.feeds import events as feeds
 from tallycast.kernel.ids import derived_id
 from tallycast.kernel.schema import Received
@@ -14,6 +15,7 @@ from tallycast.measurement.counting import events as counting
 from tallycast.partners import events as partners
 from tallycast.partners.connections import events as connections
 from tallycast.partners.webhooks.model import Delivery, DeliveryStatus
+from tallycast.reporting import events as reporting
 from tallycast.sponsorship import events as sponsorship
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ TOPICS: Final[dict[str, str]] = {
     **{event.__name__: feeds.SOURCE for event in feeds.EVENTS},
     counting.DownloadsCounted.__name__: counting.SOURCE,
     **{event.__name__: sponsorship.SOURCE for event in sponsorship.EVENTS},
+    **{event.__name__: attribution.SOURCE for event in attribution.EVENTS},
+    **{event.__name__: reporting.SOURCE for event in reporting.EVENTS},
     **{event.__name__: connections.SOURCE for event in connections.EVENTS},
     partners.WebhookEndpointDisabled.__name__: partners.SOURCE,
 }

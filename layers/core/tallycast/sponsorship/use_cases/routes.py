@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from tallycast.aws import clients
 from tallycast.measurement.counting.days import DayStore
@@ -13,6 +14,7 @@ from tallycast.sponsorship.codes import Codes
 from tallycast.sponsorship.creatives import Creatives
 from tallycast.sponsorship.deliveries import Deliveries
 from tallycast.sponsorship.desk import Desk
+from tallycast.sponsorship.figures import campaign_figures
 from tallycast.sponsorship.inventory import Inventory
 from tallycast.sponsorship.numbers import Numbers
 from tallycast.sponsorship.orders import Orders
@@ -21,6 +23,13 @@ from tallycast.sponsorship.rates import Rates
 from tallycast.sponsorship.settings import SponsorshipSettings
 from tallycast.sponsorship.shows import Shows
 from tallycast.sponsorship.spots import Spots
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tallycast.aws.records import Stored
+    from tallycast.sponsorship.figures import CampaignFigures
+    from tallycast.sponsorship.model import Campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,13 @@ class Sponsorship:
     deliveries: Deliveries
     inventory: Inventory
     rates: Rates
+
+    def figures_of(self, campaign: Stored[Campaign], now: datetime) -> CampaignFigures:
+        """What was delivered of a campaign by now, with its money."""
+        order = self.campaigns.order(campaign.tenant, campaign.document)
+        spots = self.campaigns.spots(campaign.tenant, campaign.document)
+        found = self.deliveries.of_campaign(campaign, order, spots, now)
+        return campaign_figures(campaign.id, self.deliveries.rules(campaign.tenant, order), found)
 
 
 @cache

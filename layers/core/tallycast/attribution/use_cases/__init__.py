@@ -1,0 +1,1 @@
+"""The use cases of this room, wired: a module for each composition."""
