@@ -63,6 +63,11 @@ def show_sold(console: Console, sold: Sold) -> None:
         "", money(owed["value"]) if owed["downloads"] else "·",
     )  # fmt: skip
     console.print(table)
+    ordered = sold.ordered
+    console.print(
+        f"Its shop told of {ordered.recorded + ordered.known} orders: {ordered.recorded} recorded, "
+        f"{ordered.known} known already; {ordered.proved} of the campaign, by its promo code"
+    )
     kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(sold.heard.items()))
     console.print(
         f"The partner's system read the same {sold.seen['delivered']:,} downloads, without prices, "

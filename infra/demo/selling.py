@@ -32,7 +32,22 @@ _CPM: Final = {"amount": 2500, "currency": "EUR"}
 # What is booked, as a share of what will be heard: too much of it is owed in the end.
 _BOOKED: Final = (1.6, 0.7, 1.3, 0.9)
 _POSITIONS: Final = ("pre", "mid", "mid", "post")
-_PARTNER_SCOPES: Final = ("campaigns:read", "delivery:read", "webhooks:read", "webhooks:write")
+_PARTNER_SCOPES: Final = (
+    "campaigns:read",
+    "codes:write",
+    "conversions:read",
+    "conversions:write",
+    "delivery:read",
+    "reports:read",
+    "reports:write",
+    "webhooks:read",
+    "webhooks:write",
+)
+_TOPICS: Final = ("CampaignChanged", "ConversionRecorded", "DownloadsCounted", "ReportReady")
+_CODE: Final = "NORDLICHT10"
+# The shop tells of this many orders, each twice; of every third its buyer typed the code.
+_ORDERS: Final = 30
+_BY_CODE: Final = 3
 
 
 class Receiver:
@@ -99,12 +114,23 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """What became of the orders that the partner's shop told of, each twice."""
+
+    recorded: int
+    known: int
+    proved: int  # by the campaign's code
+
+
+@dataclass(frozen=True, slots=True)
 class Sold:
     """What came of it.
 
     Attributes:
         report: the campaign's delivery, as the platform answers.
         seen: the same, as the partner's system read it; without prices.
+        frozen: the same once more, as the partner's report keeps it.
+        ordered: what became of the orders that it told of.
         heard: kinds of the webhooks that it could verify, with how often.
         forged: how many it could not.
     """
@@ -112,6 +138,8 @@ class Sold:
     placements: tuple[Placement, ...]
     report: Mapping[str, Any]
     seen: Mapping[str, Any]
+    frozen: Mapping[str, Any]
+    ordered: Ordered
     heard: Counter[str]
     forged: int
 
@@ -131,6 +159,12 @@ class Sold:
         ]
         if self.seen["delivered"] != self.report["delivered"]:
             found.append("the partner sees another delivery than the owner")
+        if self.frozen["figures"] != self.seen:
+            found.append("the partner's report has other figures than the delivery")
+        if self.ordered != Ordered(_ORDERS, _ORDERS, _ORDERS // _BY_CODE):
+            found.append(f"of {_ORDERS} orders, each told twice, came {self.ordered}")
+        if self.heard["ConversionRecorded"] != _ORDERS:
+            found.append(f"the partner heard {self.heard['ConversionRecorded']} orders")
         if self.forged:
             found.append(f"{self.forged} webhooks could not be verified")
         return found
@@ -166,10 +200,21 @@ class SellingActs:
     def settle(self) -> Sold:
         """Read what was delivered, as the owner and as the partner, and what the partner heard."""
         path = f"/v1/campaigns/{self._campaign}/delivery"
+        with self.steps.step("The partner's shop tells of orders, each of them twice"):
+            ordered = self._tell_of_orders()
         with self.steps.step("Reading the delivery, as owner and as partner; webhooks arrive"):
             report, seen = self._owner.get(path), self._partner.get(path)
+            frozen = self._partner.post("/v1/reports", {"campaign_id": self._campaign})
             heard, forged = wait_for(self.cloud, self._heard, "the webhooks of the campaign")
-        return Sold(self._placements, report, seen, Counter(heard.values()), forged)
+        return Sold(
+            placements=self._placements,
+            report=report,
+            seen=seen,
+            frozen=frozen,
+            ordered=ordered,
+            heard=Counter(heard.values()),
+            forged=forged,
+        )
 
     # ── who ──
 
@@ -192,7 +237,7 @@ class SellingActs:
             "/v1/webhooks",
             {
                 "url": f"http://{self.receiver.address}/tallycast",
-                "events": ["CampaignChanged", "DownloadsCounted"],
+                "events": list(_TOPICS),
             },
         )
         self.receiver.secret = endpoint["secret"]
@@ -244,10 +289,34 @@ class SellingActs:
             post(f"{path}/{step}")
         return str(campaign["id"])
 
+    def _tell_of_orders(self) -> Ordered:
+        """As a shop's server and its pixel do: the same orders, from two sides."""
+        self._partner.post("/v1/codes", {"code": _CODE, "campaign_id": self._campaign})
+        campaign = self._partner.get(f"/v1/campaigns/{self._campaign}")
+        at = datetime.now(UTC).isoformat()
+        events = [
+            {
+                "kind": "purchase",
+                "occurred_at": at,
+                "order_number": f"2026-{number}",
+                "value": {"amount": 89_00, "currency": "EUR"},
+                **({"discount_code": _CODE.lower()} if number % _BY_CODE == 0 else {}),
+            }
+            for number in range(_ORDERS)
+        ]
+        batch = {"sponsor_id": campaign["sponsor_id"], "events": events}
+        told = [self._partner.post("/v1/conversions", batch) for _ in range(2)]
+        return Ordered(
+            recorded=sum(each["recorded"] for each in told),
+            known=sum(each["known"] for each in told),
+            proved=sum(each["campaign_id"] == self._campaign for each in told[0]["results"]),
+        )
+
     def _heard(self) -> tuple[dict[str, str], int] | None:
         heard, forged = self.receiver.verified()
         kinds = Counter(heard.values())
-        return (heard, forged) if kinds["CampaignChanged"] and kinds["DownloadsCounted"] else None
+        came = all(kinds[topic] for topic in _TOPICS) and kinds["ConversionRecorded"] >= _ORDERS
+        return (heard, forged) if came else None
 
 
 def placements(cast: Cast, truth: Truth, ids: Mapping[str, str]) -> list[Placement]:

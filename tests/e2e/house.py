@@ -95,7 +95,18 @@ def furnish(house: House) -> House:
     invitation = post("/v1/invitations", {"email": "bo@elsewhere.example", "role": "analyst"})
     client = post("/v1/clients", {"name": "ad server", "scopes": ["me:read"]})
     webhook = post("/v1/webhooks", {"url": "https://partner.example/hook"})
+    order_told = {
+        "kind": "purchase",
+        "occurred_at": datetime.now(UTC).isoformat(),
+        "order_number": "4711",
+        "discount_code": "NIGHT10",
+        "ip": "203.0.113.7",
+    }
+    told = post("/v1/conversions", {"sponsor_id": sponsor["id"], "events": [order_told]})
+    report = post("/v1/reports", {"campaign_id": campaign["id"]})
     house.ids |= {
+        "conversion_id": told["results"][0]["conversion_id"],
+        "report_id": report["id"],
         "sponsor_id": sponsor["id"],
         "note_id": note["id"],
         "agency_id": agency["id"],

@@ -65,6 +65,8 @@ def as_made(house):
         ("creatives", "creative_id"),
         ("codes", "code_id"),
         ("links", "link_id"),
+        ("conversions", "conversion_id"),
+        ("reports", "report_id"),
     )
     paths = [f"/v1/{kind}/{house.ids[name]}" for kind, name in things]
     return {path: house.door().send("GET", path).text for path in paths}
