@@ -15,6 +15,7 @@ from tallycast.attribution.errors import ConversionNotFoundError
 from tallycast.attribution.intake import MOST_EVENTS, is_ahead
 from tallycast.attribution.model import ConversionEvent, ConversionKind, Evidence, Utm
 from tallycast.attribution.use_cases.routes import conversions as room
+from tallycast.aws.observability import NAMESPACE, MetricUnit, single_metric
 from tallycast.aws.records import LISTING, LOOKUP
 from tallycast.identity.model import Role
 from tallycast.kernel.money import Money
@@ -127,6 +128,11 @@ def take_conversions(call: Call, body: NewConversions) -> ConversionsTaken:
         call.tenant, body.sponsor_id, body.events, told_by=call.principal.subject, now=call.now
     )
     recorded = sum(each.status == "recorded" for each in taken)
+    for outcome, number in (("stored", recorded), ("deduplicated", len(taken) - recorded)):
+        with single_metric(
+            "conversion_volume", MetricUnit.Count, number, namespace=NAMESPACE
+        ) as metric:
+            metric.add_dimension("outcome", outcome)
     return ConversionsTaken(
         recorded=recorded,
         known=len(taken) - recorded,
