@@ -101,7 +101,7 @@ OF_THE_DOORS = {"chalice", "joserfc"}
 HTTP = {"api": {"chalice"}, "partner_api": {"chalice"}, "authorize": {"joserfc"}}
 HTTP["refresh_connections"] = set()  # seals tokens with the layer's cryptography
 
-NEVER = ("pandas", "pyarrow", "numpy", "awswrangler", "ahocorasick", "sqlglot", "weasyprint",
+NEVER = ("pandas", "pyarrow", "numpy", "awswrangler", "sqlglot", "weasyprint",
          "rich", "click", "yaml", "moto")  # fmt: skip
 OURS_NEVER = ("tallycast.cli", "tallycast.demo")
 # All of ours that the redirect is made of: each of them imports the standard library alone.

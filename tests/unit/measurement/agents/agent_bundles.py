@@ -2,9 +2,13 @@
 
 import json
 import re
+from functools import cache
+
+import re2
 
 from tallycast.measurement.agents import load_documents
 from tallycast.measurement.agents.documents import AGENT_FILES, DEVICES
+from tallycast.measurement.agents.patterns import translate
 from tests.support.shared import FIXTURES
 
 KINDS = {
@@ -76,3 +80,38 @@ class NaiveLoop:
 
     def first(self, file, agent):
         return next((entry for pattern, entry in self.entries[file] if pattern.search(agent)), None)
+
+
+class InTurn:
+    """Each pattern in turn with RE2 alone; of each group the first entry that is found."""
+
+    def __init__(self, *groups):
+        self.groups = [
+            [[clause for p in entry.patterns for clause in translate(p)] for entry in entries]
+            for entries in ([e for document in group for e in document.entries] for group in groups)
+        ]
+
+    def look_up(self, text):
+        answer, start = [], 0
+        for entries in self.groups:
+            first = next(
+                (n for n, each in enumerate(entries) if any(holds(c, text) for c in each)), None
+            )
+            answer.append(None if first is None else start + first)
+            start += len(entries)
+        return tuple(answer)
+
+
+def holds(clause, text):
+    """Whether RE2 finds every wanted pattern of a clause in a text and no unwanted one."""
+    return all(compiled(p).search(text) for p in clause.wanted) and not any(
+        compiled(p).search(text) for p in clause.unwanted
+    )
+
+
+@cache
+def compiled(pattern):
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return re2.compile(pattern, options)

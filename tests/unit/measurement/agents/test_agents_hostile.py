@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallycast.measurement.agents import built_in
+from tallycast.measurement.agents import built_in, built_in_documents, load_documents
 from tallycast.measurement.filters import is_malformed
 from tallycast.measurement.lengths import LONGEST_AGENT, LONGEST_KEPT
 from tallycast.measurement.model import AGENTS
+from tests.unit.measurement.agents.agent_bundles import a_document, a_list
 
 OVERCAST = "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)"
 REAL = [
@@ -125,12 +126,31 @@ def test_every_answer_is_a_row_of_the_agents_table(agent):
 
 
 def test_a_flood_of_different_agents_does_not_fill_memory(monkeypatch):
-    known = built_in()
-    monkeypatch.setattr("tallycast.measurement.agents.agent_list._MOST_REMEMBERED", 3)
-    monkeypatch.setattr(known, "_known", {})
-    first = known.classify(REAL)
-    assert len(known._known) == 3
-    assert known.classify(REAL) == first
+    first = built_in().classify(REAL)
+    monkeypatch.setattr("tallycast.measurement.agents.matcher._MOST_REMEMBERED", 3)
+    known = load_documents(built_in_documents())
+    for _ in range(2):
+        assert known.classify(REAL) == first
+        assert len(known._agents._answers) <= 3
+        assert len(known._agents._plans) <= 3
+
+
+def test_an_agent_of_very_many_words_is_not_remembered():
+    known = load_documents(built_in_documents())
+    before = len(known._agents._plans)
+    [answer] = known.classify(["iPhone" * 100])
+    assert (answer.name, answer.device) == (None, "Apple iPhone")
+    assert len(known._agents._plans) == before
+
+
+def test_words_within_words_are_all_found():
+    """Each of them ends wherever the agent goes on, a hundred at every letter."""
+    entries = [{"name": f"{n} letters", "equals": ["a" * n]} for n in range(1000, 1, -1)]
+    known = a_list(bots=a_document(*entries, {"name": "many", "holds": ["a" * 100, "aaa"]}))
+    agents = ["a" * n for n in (1, 2, 100, 127, 128, 129, 1000, LONGEST_AGENT)]
+    assert [agent.name for agent in known.classify(agents)] == [
+        None, *(f"{n} letters" for n in (2, 100, 127, 128, 129, 1000)), "many"
+    ]  # fmt: skip
 
 
 def test_no_agents_give_no_answers():

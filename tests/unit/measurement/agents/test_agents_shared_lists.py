@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallycast.measurement.agents import load_folder
-from tallycast.measurement.agents.documents import AGENT_FILES, DEVICES, REFERRERS
+from tallycast.measurement.agents import built_in_documents, load_folder
+from tallycast.measurement.agents.documents import (
+    AGENT_FILES,
+    DEVICES,
+    REFERRERS,
+    read_document,
+)
+from tallycast.measurement.agents.matcher import Matcher
 from tallycast.measurement.agents.model import is_blank
-from tests.unit.measurement.agents.agent_bundles import KINDS, LISTS, NaiveLoop
+from tests.unit.measurement.agents.agent_bundles import KINDS, LISTS, InTurn, NaiveLoop
 
 pytestmark = pytest.mark.skipif(
     not LISTS.is_dir(),
@@ -71,12 +77,17 @@ def test_every_example_of_a_referrer_is_given_to_its_own_entry():
     assert len(known) == 113
 
 
-def test_an_automaton_without_memory_would_give_the_same_answers():
-    """Pattern by pattern is what is done when the automaton gives up."""
-    matcher = shared()._agents
-    for _, _, agent in examples(*AGENT_FILES)[::7]:
-        assert matcher.entries_of(agent, None) == matcher.matches(agent)
-        assert matcher.entries_of(agent, [3]) == matcher.matches(agent)
+@pytest.mark.parametrize("files", [(*AGENT_FILES, DEVICES), (REFERRERS,)])
+def test_our_own_list_answers_every_example_as_its_patterns_do_in_turn(files):
+    texts = [text for _, _, text in examples(*files)]
+    bodies = built_in_documents()
+    groups = [[read_document(file, bodies[file]) for file in files if file != DEVICES]]
+    groups += [[read_document(file, bodies[file])] for file in files if file == DEVICES]
+    matcher = Matcher(tuple, *groups)
+    in_turn = InTurn(*groups)
+    assert [matcher.look_up(text) for text in texts] == [in_turn.look_up(text) for text in texts]
+    # A second time from what is remembered.
+    assert [matcher.look_up(text) for text in texts] == [in_turn.look_up(text) for text in texts]
 
 
 @given(st.data())

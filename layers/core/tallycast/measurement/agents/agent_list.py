@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tallycast.measurement.agents.documents import Document
+    from tallycast.measurement.agents.matcher import Answer
 
 # Part of every digest: raised when the same lists would give other answers.
 RULES: Final = "2"
@@ -33,13 +34,11 @@ _KINDS: Final[dict[str, Kind]] = {
 }
 # An entry of the library list with this category is a bot.
 _BOT: Final = "bot"
-# Different answers of the automaton are few; somebody who sends nonsense must not fill memory.
-_MOST_REMEMBERED: Final = 20_000
-
-_Found = tuple[Kind, str | None, str | None, str | None, bool]
-_UNKNOWN: Final[_Found] = ("unknown", None, None, None, False)
-_BLANK: Final[_Found] = ("blank", None, None, None, False)
-_MALFORMED: Final[_Found] = ("malformed", None, None, None, False)
+# All of an agent but its text.
+_Found = tuple[Kind, str | None, str | None, str | None, bool, bool]
+_UNKNOWN: Final[_Found] = ("unknown", None, None, None, False, False)
+_BLANK: Final[_Found] = ("blank", None, None, None, False, False)
+_MALFORMED: Final[_Found] = ("malformed", None, None, None, False, False)
 _NO_ENTRY: Final[tuple[Kind, None, bool]] = ("unknown", None, False)
 _NO_DEVICE: Final = (None, None)
 
@@ -78,8 +77,6 @@ class AgentList:
             _KINDS[document.file]: tuple(entry.name for entry in document.entries)
             for document in ordered
         }
-        self._agents: Final = Matcher([*ordered, devices])
-        self._referrers: Final = Matcher([documents[REFERRERS]])
         self._entries: Final = [
             (_KINDS[document.file], entry.name, _is_bot(document.file, entry.category))
             for document in ordered
@@ -87,7 +84,8 @@ class AgentList:
         ]
         self._devices: Final = [(entry.name, entry.category) for entry in devices.entries]
         self._referrer_names: Final = [entry.name for entry in documents[REFERRERS].entries]
-        self._known: dict[tuple[int, ...], _Found] = {}
+        self._agents: Final = Matcher(self._together, ordered, [devices])
+        self._referrers: Final = Matcher(self._referrer, [documents[REFERRERS]])
 
     def classify(self, user_agents: Iterable[str]) -> list[Agent]:
         """What each user agent is, in the order given; ask for distinct ones.
@@ -95,19 +93,18 @@ class AgentList:
         The first entry that matches wins: bots, then apps, libraries, browsers. Whatever is no bot
         gets the first device that matches. Nothing but the text decides.
         """
-        # One look-up per agent and no call of our own: a log has many agents.
-        search, known, make = self._agents.search, self._known, Agent._make
+        look_up, new = self._agents.look_up, tuple.__new__
         agents = []
         for text in user_agents:
             if len(text) > LONGEST_AGENT or not (text.isprintable() or is_text(text)):
-                agents.append(make((text, *_MALFORMED, False)))
-                continue
-            numbers = search(text.encode())
-            found = known.get(tuple(numbers or ())) or self._find(text, numbers)
-            if found is _UNKNOWN:
-                agents.append(make((text, *_nameless(text), False)))
+                found = _MALFORMED
             else:
-                agents.append(make((text, *found, "watchOS" in text and is_watch(text))))
+                found = look_up(text)
+                if found is _UNKNOWN:
+                    found = _nameless(text)
+                elif "watchOS" in text and is_watch(text):
+                    found = (*found[:-1], True)
+            agents.append(new(Agent, (text, *found)))
         return agents
 
     def referrer_name(self, url: str) -> str | None:
@@ -117,27 +114,24 @@ class AgentList:
         """
         if not url or len(url) > LONGEST_REFERRER or not is_text(url):
             return None
-        numbers = self._referrers.matches(url)
-        return self._referrer_names[min(numbers)] if numbers else None
+        return self._referrers.look_up(url)
 
     def classify_referrers(self, urls: Iterable[str]) -> list[str | None]:
         """The name of each referrer, in the order given; ask for distinct ones."""
         return [self.referrer_name(url) for url in urls]
 
-    def _find(self, text: str, numbers: list[int] | None) -> _Found:
-        """What the entries that match say together, remembered by what the automaton found."""
-        count = len(self._entries)
-        entries = self._agents.entries_of(text, numbers)
-        agent = min((n for n in entries if n < count), default=None)
-        device = min((n for n in entries if n >= count), default=None)
-        found = _UNKNOWN
-        if agent is not None or device is not None:
-            kind, name, bot = self._entries[agent] if agent is not None else _NO_ENTRY
-            on, category = _NO_DEVICE if bot or device is None else self._devices[device - count]
-            found = (kind, name, on, category, bot)
-        if numbers is not None and len(self._known) < _MOST_REMEMBERED:
-            self._known[tuple(numbers)] = found
-        return found
+    def _together(self, answer: Answer) -> _Found:
+        """What an entry and a device say together, of whatever is no watch."""
+        agent, device = answer
+        if agent is None and device is None:
+            return _UNKNOWN
+        kind, name, bot = _NO_ENTRY if agent is None else self._entries[agent]
+        on = _NO_DEVICE if bot or device is None else self._devices[device - len(self._entries)]
+        return (kind, name, *on, bot, False)
+
+    def _referrer(self, answer: Answer) -> str | None:
+        [number] = answer
+        return None if number is None else self._referrer_names[number]
 
 
 def _nameless(text: str) -> _Found:

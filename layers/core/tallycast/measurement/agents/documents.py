@@ -147,10 +147,7 @@ def _entry(file: str, number: int, raw: object) -> Entry:
 
 
 def _patterns(file: str, name: str, raw: Mapping[str, object]) -> tuple[str, ...]:
-    """Every way to recognise an entry as a regular expression.
-
-    Plain texts of one entry become one pattern: fewer patterns make a smaller automaton.
-    """
+    """Every way to recognise an entry as a regular expression; plain texts become one together."""
     plain: list[str] = []
     for way, before, behind in _PLAIN_WAYS:
         plain += [f"{before}{literal(text)}{behind}" for text in _texts(file, name, raw, way)]
