@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down reset status test check lint unit integration e2e bench build deploy lock format openapi reference client clean
+.PHONY: help setup demo up down reset status test check lint unit integration e2e fuzz bench build deploy lock format openapi reference client clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -69,6 +69,9 @@ integration: $(READY) ## Run the tests on moto and on loopback hosts
 
 e2e: $(READY) ## Run the tests on the deployed template
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/e2e
+
+fuzz: $(READY) ## Ask both APIs, on the deployed template, thousands of things well and badly
+	@$(BIN)/python -m tests.fuzz
 
 bench: $(READY) ## Measure, side by side with named peers; never part of the tests
 	@$(BIN)/python -m bench
