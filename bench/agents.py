@@ -349,6 +349,7 @@ def main() -> int:
     gc.freeze()
     name, bodies = documents()
     known, agents, met = distinct_rates(name, bodies)
+    gc.unfreeze()
     rows_met = row_rates(bodies, known, agents)
     cold_start()
     return 0 if met and rows_met else 1

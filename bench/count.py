@@ -77,8 +77,8 @@ SELECT TIMESTAMP '2026-11-10' + to_microseconds((us + j * 7000000) % 86400000000
         WHEN 'chunks' THEN 262144 WHEN 'stream' THEN CASE WHEN j = 0 THEN 2 ELSE 4000000 END
         ELSE CASE WHEN j = 0 THEN 2 WHEN h4 % 4 = 0 THEN 400000 ELSE 3000000 END END AS bytes_sent,
     NULL::BIGINT AS total_bytes, '2026-11' AS ip_key,
-    md5(ip::VARCHAR) || md5('x' || ip) AS ip_hash,
-    md5('y' || ip) || md5('z' || ip) AS ip_hash_previous,
+    md5(ip::VARCHAR) AS ip_hash,
+    md5('y' || ip) AS ip_hash_previous,
     ['US', 'GB', 'DE', 'FR'][1 + (ip % 4)] AS country, 'R' || (ip % 50) AS region,
     (ip % 5000)::INTEGER AS asn,
     CASE WHEN ip % 60 = 0 THEN 'data_centre' WHEN ip % 7 = 0 THEN 'cellular' ELSE 'household' END
