@@ -315,9 +315,8 @@ def show(what: str, found: dict[str, float], bare: float, scale: int = 1) -> Non
     )
 
 
-def main() -> int:
+def main(rows: int = ROWS) -> int:
     """Run everything; 1 when a promise was missed."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     scale = max(1, rows // SAMPLE)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -366,4 +365,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child()
     else:
-        sys.exit(main())
+        sys.exit(main(*map(int, sys.argv[1:])))
