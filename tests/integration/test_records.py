@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tallycast.aws import records
 from tallycast.aws.records import (
     LOOKUP,
     AlreadyExistsError,
@@ -133,6 +135,34 @@ def test_a_name_that_was_given_back_can_be_had(core):
     with pytest.raises(ChangedMeanwhileError):
         commit(core, [release("t8", "boat name", "Ada", owner="boat_1")])
     assert owner_of(core, "t8", "boat name", "Ada") == "boat_2"
+
+
+def test_a_page_among_very_many_ends_early_and_goes_on_where_it_ended(boats):
+    for number in range(25):
+        boats.put(boats.creation("t10", f"boat_{number:02d}", Boat(name=f"{number}"), NOW))
+    with (
+        patch.object(records, "_SCANNED", 2),
+        patch.object(records, "_MOST_SCANNED", 6),
+    ):
+        for newest_first in (False, True):
+            seen, cursor, pages = [], None, 0
+            while True:
+                page = boats.page(
+                    "t10",
+                    within=("HARBOUR", "kiel"),
+                    limit=2,
+                    cursor=cursor,
+                    keep=lambda boat: boat.document.name in {"0", "20", "21", "22", "24"},
+                    newest_first=newest_first,
+                )
+                seen += [boat.document.name for boat in page.items]
+                pages += 1
+                cursor = page.cursor
+                if cursor is None:
+                    break
+            assert sorted(seen) == ["0", "20", "21", "22", "24"]
+            assert 25 / 6 < pages < 9
+        assert len(boats.every("t10", within=("HARBOUR", "kiel"))) == 25
 
 
 def test_a_condition_of_another_thing_holds_the_whole_back(core, boats):

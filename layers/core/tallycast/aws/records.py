@@ -30,6 +30,7 @@ MOST_WRITES: Final = 100  # DynamoDB takes no more in one transaction
 LISTING: Final = "listing"
 LOOKUP: Final = "lookup"
 _SCANNED: Final = 100  # items of an index read at a time
+_MOST_SCANNED: Final = 2_000  # for one page: nobody waits for one item among a million
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -79,7 +80,7 @@ class Stored(Generic[M]):
 
 @dataclass(frozen=True)
 class Page(Generic[M]):
-    """A part of a list; `cursor` goes on behind it, None at the end."""
+    """A part of a list, which may be short; `cursor` goes on behind it, None at the end."""
 
     items: tuple[Stored[M], ...]
     cursor: str | None = None
@@ -142,7 +143,8 @@ class Records(Generic[M]):
             within: the list, as the kind's `within` (or `found_by`, for the lookup index) gives it.
             limit: at most so many.
             cursor: `cursor` of the page before.
-            keep: which of them; those passed over do not fill the page.
+            keep: which of them; those passed over do not fill the page. A page ends early when
+                very many were.
             newest_first: in the opposite order of `sort`.
             index: `LISTING` or `LOOKUP`.
         """
@@ -159,7 +161,7 @@ class Records(Generic[M]):
         }
         found: list[Stored[M]] = []
         last = ""
-        while True:
+        for _ in range(0, _MOST_SCANNED, _SCANNED):
             with translated(f"list {name}s"):
                 answer = self._table.query(**arguments)
             wanted = [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
@@ -177,12 +179,21 @@ class Records(Generic[M]):
             if "LastEvaluatedKey" not in answer:
                 return Page(tuple(found))
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return Page(tuple(found), str(arguments["ExclusiveStartKey"][f"{prefix}_sort"]))
 
     def every(
         self, tenant: str, *, within: tuple[str, ...] = (), index: str = LISTING
     ) -> list[Stored[M]]:
         """A whole list."""
-        return list(self.page(tenant, within=within, limit=1_000_000, index=index).items)
+        found: list[Stored[M]] = []
+        page = self.page(tenant, within=within, limit=_MOST_SCANNED, index=index)
+        found += page.items
+        while page.cursor is not None:
+            page = self.page(
+                tenant, within=within, limit=_MOST_SCANNED, cursor=page.cursor, index=index
+            )
+            found += page.items
+        return found
 
     def due(self, until: datetime) -> Iterator[Stored[M]]:
         """Things of every tenant that want to be looked at by `until`, read consistently.
