@@ -186,14 +186,13 @@ class Records(Generic[M]):
     ) -> list[Stored[M]]:
         """A whole list."""
         found: list[Stored[M]] = []
-        page = self.page(tenant, within=within, limit=_MOST_SCANNED, index=index)
-        found += page.items
-        while page.cursor is not None:
-            page = self.page(
-                tenant, within=within, limit=_MOST_SCANNED, cursor=page.cursor, index=index
-            )
+        cursor = None
+        while True:
+            page = self.page(tenant, within=within, limit=_MOST_SCANNED, cursor=cursor, index=index)
             found += page.items
-        return found
+            if page.cursor is None:
+                return found
+            cursor = page.cursor
 
     def due(self, until: datetime) -> Iterator[Stored[M]]:
         """Things of every tenant that want to be looked at by `until`, read consistently.

@@ -207,6 +207,12 @@ def test_a_file_of_unknown_length_is_wanted_whole():
     told = unknown | {"total_bytes": 5_000_000}
     assert downloads_of(rule_set(), [a_part(0, 4_999_999, **told)]) == 1
     assert downloads_of(rule_set(), [a_part(0, 4_999_998, **told)]) == 0
+    # It is enough that one request tells it, even one that was sent nothing.
+    halves = [a_part(0, 2_499_999, **unknown), a_part(2_500_000, 4_999_999, **unknown)]
+    empty = a_part(0, 99, bytes_sent=0, **told)
+    assert downloads_of(rule_set(), [*halves, empty]) == 1
+    assert downloads_of(rule_set(), [halves[0], empty]) == 0
+    assert downloads_of(rule_set(), halves) == 0
 
 
 def test_rules_may_assume_a_bitrate_for_unknown_files():

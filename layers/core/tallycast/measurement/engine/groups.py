@@ -175,7 +175,8 @@ def _buckets(connection: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[str, st
 
 def _set_excess_apart(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Move all rows of an IP and day out of `count_rows` that ask for more than people do."""
-    by = "ip, day" if plan.dated else "ip"
+    and_day = ", day" if plan.dated else ""
+    by = f"ip{and_day}"
     limits = {
         f"count(DISTINCT (item & {LOW_MASK}) >> 1)": plan.rules.most_episodes_per_ip,
         "sum(n)": plan.rules.most_requests_per_ip,
@@ -186,7 +187,7 @@ def _set_excess_apart(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None
         f"""CREATE OR REPLACE TEMP TABLE count_flagged AS
         SELECT {by} FROM count_groups WHERE ip IS NOT NULL AND n > 0 AND {suspects} IN (
             SELECT {suspects} FROM count_groups WHERE ip IS NOT NULL AND n > 0
-            GROUP BY {by.replace("ip", suspects)} HAVING {wide})
+            GROUP BY {suspects}{and_day} HAVING {wide})
         GROUP BY {by} HAVING {exact}"""  # noqa: S608 - our own names
     )
     if not _first_of(connection, "SELECT count(*) FROM count_flagged"):

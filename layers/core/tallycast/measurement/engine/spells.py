@@ -29,6 +29,8 @@ _FIRST, _LAST = "(a >> 16)", "((a + c - 1) >> 16)"
 _IN_BITS = f"a >= 0 AND {_LAST} < 62"
 _BLOCKS = f"bit_or(CASE WHEN {_IN_BITS} THEN (2::BIGINT << {_LAST}) - (1::BIGINT << {_FIRST}) END)"
 _TOUCHED = f"sum(CASE WHEN {_IN_BITS} THEN {_LAST} - {_FIRST} + 1 ELSE 64 END)"
+# Where a piece without bytes touches no block: its first one comes after its last.
+_NOWHERE = 1 << 16
 
 
 def unit_keys(plan: Plan) -> str:
@@ -183,12 +185,17 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     undecided = f"(SELECT {distinct} {keys} FROM count_spells WHERE {_OPEN})"  # noqa: S608 - our own names
     # Within the day, grouping what nobody asks for is cheaper than looking up what somebody does.
     asked = f"SEMI JOIN {undecided} AS u USING ({keys})" if plan.windowed else ""
-    rows = f"{unit_rows(plan)} AS r {asked} WHERE c > 0 AND w < {_SURE} {within}"
+    open_rows = f"{unit_rows(plan)} AS r {asked} WHERE w < {_SURE} {within}"
+    rows = f"{open_rows} AND c > 0"
     pieces = f"SELECT {kept}, a, c FROM {rows}"  # noqa: S608 - our own names
     if plan.has_spans:
         pieces = f"""{pieces} AND spans IS NULL
             UNION ALL SELECT {kept}, unnest(spans_from) AS a, unnest(spans_length) AS c
             FROM (SELECT * FROM {rows}) JOIN count_spans USING (spans)"""  # noqa: S608 - our own names
+    if told:
+        # A request that was sent nothing may still be the one that tells how large the file is.
+        pieces = f"""{pieces} UNION ALL SELECT {kept}, {_NOWHERE} AS a, 0 AS c
+            FROM {open_rows} AND c = 0 AND t IS NOT NULL"""  # noqa: S608 - our own names
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_parts AS
         SELECT * FROM (
