@@ -159,7 +159,7 @@ def _buckets(connection: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[str, st
     """Which bits of an IP name its bucket, and which buckets can hold one that asks for too much.
 
     What is within the limit for all IPs of a bucket is within it for each, and far fewer buckets
-    than IPs are needed to tell: as many as hold half of a limit each if IPs were all alike.
+    than IPs are needed to tell: as many as hold two thirds of a limit each if IPs were all alike.
     """
     row = connection.execute("SELECT count(*), COALESCE(sum(n), 0) FROM count_groups").fetchone()
     groups, requests = row or (0, 0)
@@ -168,7 +168,7 @@ def _buckets(connection: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[str, st
         (requests, "sum(n)", plan.rules.most_requests_per_ip),
     ]
     known = [(number, total, most) for number, total, most in limits if most is not None]
-    fewest = max(int(number) * 2 // (most + 1) for number, _, most in known)
+    fewest = max(int(number) * 3 // (2 * most + 2) for number, _, most in known)
     wide = " OR ".join(f"{total} > {most}" for _, total, most in known)
     return f"(ip & {(1 << fewest.bit_length()) - 1})", wide
 
