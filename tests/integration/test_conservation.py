@@ -90,7 +90,7 @@ def test_calls_that_fail_before_or_after_they_worked_lose_and_repeat_nothing(
     chance = random.Random(seed)
     for owner, names in (
         (type(platform.lake), ("put", "fetch", "delete", "replace")),
-        (type(platform.ledger), ("begin", "commit", "day")),
+        (type(platform.ledger), ("begin", "commit", "settle", "day")),
         (type(platform.days), ("mark_due", "lease", "settle")),
         (type(platform.bus), ("put",)),
     ):

@@ -1,12 +1,14 @@
 """From a file that arrives to a day's numbers: exact, replaced whole, and told."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from tallycast.aws.errors import ServiceUnavailableError
 from tallycast.measurement.counting.days import DayBeingCountedError, LeaseExpiredError
-from tallycast.measurement.intake.ingest import FileRewrittenError
+from tallycast.measurement.intake.ingest import FileRewrittenError, Ingest
+from tallycast.measurement.lake.store import LakeStore
 from tallycast.measurement.rulesets import UnknownRuleSetError
 from tests.support.measurement_platform import (
     AUDIO,
@@ -58,6 +60,67 @@ def test_a_file_rewritten_during_the_day_replaces_its_rows(platform):
     assert (taken.stored, taken.replaced) == (65, 40)
     platform.count_due()
     assert (platform.card().downloads, platform.card().requests) == (65, 65)
+
+
+def bad_lines(platform):
+    return len(platform.rows("quarantine/tenant=acme/"))
+
+
+@pytest.mark.parametrize("later", [timedelta(), timedelta(days=2)], ids=["the same day", "later"])
+def test_a_rewritten_file_replaces_its_bad_lines_too(platform, monkeypatch, later):
+    fetch = Ingest._fetch
+
+    def arrived_now(self, arrival, path):
+        return replace(fetch(self, arrival, path), modified=platform.now)
+
+    monkeypatch.setattr(Ingest, "_fetch", arrived_now)
+    found = []
+    for good, bad in ((40, 3), (41, 5), (45, 0), (46, 2)):
+        platform.now += later
+        platform.deliver("day.csv", listeners(good), bad=bad)
+        found.append((len(platform.rows("requests/tenant=acme/")), bad_lines(platform)))
+    assert found == [(40, 3), (41, 5), (45, 0), (46, 2)]
+    platform.deliver("other.csv", listeners(1), bad=1)
+    assert bad_lines(platform) == 3
+
+
+def before_bad_lines_are_written(platform, monkeypatch, happens):
+    """Have something happen once, when a run's rows count and its bad lines are about to be put."""
+    put = LakeStore.put
+
+    def after_that(lake, path, key):
+        if key.startswith("quarantine/"):
+            monkeypatch.undo()
+            happens()
+        return put(lake, path, key)
+
+    monkeypatch.setattr(LakeStore, "put", after_that)
+
+
+def test_bad_lines_are_there_though_the_run_dies_when_its_rows_count(platform, monkeypatch):
+    platform.deliver("day.csv", listeners(4), bad=3)
+    key = platform.drop("day.csv", a_log(listeners(5), bad=2))
+
+    def dies():
+        raise ServiceUnavailableError("gone")
+
+    before_bad_lines_are_written(platform, monkeypatch, dies)
+    with pytest.raises(ServiceUnavailableError):
+        platform.take(key)
+    for _ in range(2):
+        assert books(platform.take(key)) == (5, 0, 0, 5)
+        assert bad_lines(platform) == 2
+
+
+def test_bad_lines_of_a_version_that_was_overtaken_do_not_stay(platform, monkeypatch):
+    key = platform.drop("day.csv", a_log(listeners(4), bad=3))
+    before_bad_lines_are_written(
+        platform, monkeypatch, lambda: platform.deliver("day.csv", listeners(5), bad=1)
+    )
+    platform.take(key)
+    assert bad_lines(platform) == 1
+    platform.count_due()
+    assert platform.card().downloads == 5
 
 
 def test_a_rewritten_file_that_left_a_day_has_that_day_counted_again(platform):

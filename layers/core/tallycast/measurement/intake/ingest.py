@@ -17,10 +17,10 @@ from duckdb import connect
 
 from tallycast.aws.errors import translated
 from tallycast.kernel.errors import RetryableError
-from tallycast.kernel.ids import derived_id
 from tallycast.measurement.intake.mail import by_tenant
 from tallycast.measurement.lake import keys as lake_keys
 from tallycast.measurement.lake.files import RequestFile
+from tallycast.measurement.lake.ledger import SourceChangedError
 from tallycast.measurement.logs.model import LogFormat, LogSource
 from tallycast.measurement.logs.reading import read_log
 
@@ -138,17 +138,26 @@ class Ingest:
     ) -> Taken:
         before = self.ledger.begin(tenant, arrival.key)
         self._is_still(arrival, version)
-        if before.has(version.etag):
+        again = before.has(version.etag)
+        if again:
             # The last run may have died before it said so.
             self.marker.requests_changed(tenant, before.days, self.clock())
-            rows = self._rows_of(before)
-            return Taken(accepted=rows, deduplicated=rows)
-        file_id = before.id_of(version.etag)
+        if again and before.settled:
+            return self._known(before)
+        [file_id] = before.touched if again else [before.id_of(version.etag)]
         with TemporaryDirectory(dir=path.parent) as folder:
             read = read_log(
                 path, source, self.enrichment(), Path(folder), file_id, self.clock(), self.limits
             )
-            return self._store(tenant, before, version, read)
+            if not again:
+                return self._store(tenant, before, version, read)
+            _, expired = self._by_age(tenant, read)
+            self._settle(before, read, expired)
+            return self._known(before)
+
+    def _known(self, before: Source) -> Taken:
+        rows = self._rows_of(before)
+        return Taken(accepted=rows, deduplicated=rows)
 
     def _is_still(self, arrival: Arrival, version: _Version) -> None:
         """Make sure that what was read is what lies there, after the ledger was looked at.
@@ -161,21 +170,22 @@ class Ingest:
             raise FileRewrittenError(f"{arrival.key} was rewritten meanwhile", key=arrival.key)
 
     def _store(self, tenant: str, before: Source, version: _Version, read: Intake) -> Taken:
-        horizon = self.ledger.horizon(tenant)
-        kept = {day: path for day, path in sorted(read.days.items()) if day >= horizon}
-        expired = [path for day, path in read.days.items() if day < horizon]
+        kept, expired = self._by_age(tenant, read)
+        quarantine = ""
         if read.quarantine is not None or expired:
-            quarantine = _quarantine(read.quarantine, expired)
-            self.lake.put(quarantine, quarantine_key(tenant, before.name, version.modified))
+            quarantine = lake_keys.quarantine_object(
+                tenant, version.modified.date(), before.id_of(version.etag)
+            )
         replaced = self._rows_of(before)
         files = [self._put(tenant, day, path, before, version) for day, path in kept.items()]
         days = {file.day for file in files}
         # Before and after: whoever dies in between has said it, and whoever counts in between is
         # told again.
         self.marker.requests_changed(tenant, days | set(before.days), self.clock())
-        committed = self.ledger.commit(before, version.etag, files)
+        committed = self.ledger.commit(before, version.etag, files, quarantine)
         self.marker.requests_changed(tenant, committed.days, self.clock())
         self.lake.delete(committed.superseded)
+        self._settle(committed.source, read, expired)
         account = read.account
         late = sum(_rows_in(path) for path in expired)
         return Taken(
@@ -185,6 +195,25 @@ class Ingest:
             skipped=sum(account.skipped.values()),
             replaced=replaced,
         )
+
+    def _by_age(self, tenant: str, read: Intake) -> tuple[dict[date, Path], list[Path]]:
+        """The days that the tenant keeps, and the rows of those it keeps no longer."""
+        horizon = self.ledger.horizon(tenant)
+        kept = {day: path for day, path in sorted(read.days.items()) if day >= horizon}
+        return kept, [path for day, path in read.days.items() if day < horizon]
+
+    def _settle(self, source: Source, read: Intake, expired: Sequence[Path]) -> None:
+        """Have the bad lines of this version lie in the lake, and those of no earlier one."""
+        if source.settled:
+            return
+        if source.quarantine:
+            self.lake.put(_quarantine(read.quarantine, expired), source.quarantine)
+        self.lake.delete(source.outdated)
+        try:
+            self.ledger.settle(source)
+        except SourceChangedError:
+            # A newer version has been taken in, and may have cleared up before this was there.
+            self.lake.delete([source.quarantine] if source.quarantine else [])
 
     def _put(
         self, tenant: str, day: date, path: Path, before: Source, version: _Version
@@ -212,12 +241,6 @@ class Ingest:
             for file in self.ledger.entries(source.tenant, day).files
             if file.source == source.name
         )
-
-
-def quarantine_key(tenant: str, source: str, arrived: datetime) -> str:
-    """Where the bad lines of one file lie: by the day it came, one object a file."""
-    name = derived_id("file", source)
-    return f"{lake_keys.folder('quarantine', tenant, day=arrived.date())}{name}.parquet"
 
 
 def _quarantine(read: Path | None, expired: Sequence[Path]) -> Path:

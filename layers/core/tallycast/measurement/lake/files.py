@@ -76,6 +76,9 @@ class Source:
         revision: number of times the entry has changed.
         touched: every file id that may still have entries, with its days. There are several only
             after a run died in the middle of a file with very many days.
+        quarantine: the object with the bad lines of that version; '' if it has none.
+        outdated: objects with bad lines of earlier versions, which are to go.
+        settled: whether the one lies there and the others are gone.
     """
 
     tenant: str
@@ -84,6 +87,9 @@ class Source:
     days: tuple[date, ...] = ()
     revision: int = 0
     touched: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
+    quarantine: str = ""
+    outdated: tuple[str, ...] = ()
+    settled: bool = True
 
     def has(self, etag: str) -> bool:
         """Whether this very version was taken in already, as the last one."""
@@ -101,7 +107,9 @@ class Committed:
     Attributes:
         days: every UTC day whose rows changed: those of the new version and of the old.
         superseded: objects that nothing names any more.
+        source: the file as the ledger knows it now.
     """
 
     days: tuple[date, ...]
     superseded: tuple[str, ...]
+    source: Source

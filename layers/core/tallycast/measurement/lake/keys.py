@@ -49,6 +49,11 @@ def requests_object(tenant: str, day: date, file_id: str) -> str:
     return f"{folder('requests', tenant, day=day)}{_name(file_id)}.parquet"
 
 
+def quarantine_object(tenant: str, day: date, file_id: str) -> str:
+    """`quarantine/tenant=acme/dt=2026-11-22/file_….parquet`; the day is the one the file came."""
+    return f"{folder('quarantine', tenant, day=day)}{_name(file_id)}.parquet"
+
+
 def compacted_object(
     tenant: str, day: date, file_ids: Iterable[str], objects: Iterable[str]
 ) -> str:

@@ -7,6 +7,9 @@ never with an upload or a deletion. A run can be killed at any point:
 - before the commit: objects lie there that nobody counts; the next run writes the same ones again;
 - after it: what is superseded lies there and nobody counts it, until the next compaction.
 
+The bad lines of a version lie in an object of their own that the ledger names before it is there;
+`settle` says that it is, and that those of earlier versions are gone.
+
 A file is read after `begin` and committed with what `begin` gave: whoever read a version that
 another run has replaced meanwhile is refused, and begins again.
 """
@@ -14,6 +17,7 @@ another run has replaced meanwhile is refused, and begins again.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -115,9 +119,14 @@ class Ledger:
             days=_dates(cast("Sequence[str]", item["days"])),
             revision=int(cast("int", item["revision"])),
             touched={of_file: _dates(days) for of_file, days in touched.items()},
+            quarantine=str(item.get("quarantine", "")),
+            outdated=tuple(cast("Sequence[str]", item.get("outdated", ()))),
+            settled=bool(item.get("settled", True)),
         )
 
-    def commit(self, source: Source, etag: str, files: Sequence[RequestFile]) -> Committed:
+    def commit(
+        self, source: Source, etag: str, files: Sequence[RequestFile], quarantine: str = ""
+    ) -> Committed:
         """Have the rows of a version count, and those of every earlier version not any more.
 
         Args:
@@ -125,6 +134,7 @@ class Ledger:
             etag: of the version that was read.
             files: one for each UTC day that has rows, all under `source.id_of(etag)`, their
                 objects uploaded.
+            quarantine: the object that its bad lines are going to lie in; '' if it has none.
 
         Each day changes at once. A file with more days than a transaction holds (about 50) changes
         in several steps; a run that dies between them is made good by the next.
@@ -140,6 +150,7 @@ class Ledger:
             raise ForeignFileError(f"the rows of {source.name} belong under {file_id}")
         days = tuple(sorted(file.day for file in files))
         writes = self._writes(source, files)
+        outdated = tuple(sorted({*source.outdated, source.quarantine} - {quarantine, ""}))
         last = Source(
             tenant=source.tenant,
             name=source.name,
@@ -147,14 +158,15 @@ class Ledger:
             days=days,
             revision=source.revision + 1,
             touched={file_id: days},
+            quarantine=quarantine,
+            outdated=outdated,
+            settled=not (quarantine or outdated),
         )
         steps = list(_chunks(writes))
         if len(steps) > 1:
             first = _merged(source, file_id, days)
             self._step([], first, seen=source.revision)
-            last = Source(
-                last.tenant, last.name, last.etag, days, first.revision + 1, {file_id: days}
-            )
+            last = replace(last, revision=first.revision + 1)
             for step in steps[:-1]:
                 self._step(step, first, seen=first.revision, check_only=True)
         self._step(steps[-1] if steps else [], last, seen=last.revision - 1)
@@ -164,7 +176,31 @@ class Ledger:
         return Committed(
             days=tuple(sorted({*days, *source.days, *(day for _, day in removed)})),
             superseded=tuple(sorted(superseded)),
+            source=last,
         )
+
+    def settle(self, source: Source) -> None:
+        """Note that the bad lines of a version lie where it names them, and those before are gone.
+
+        Raises:
+            SourceChangedError: another version has been committed meanwhile.
+        """
+        try:
+            with translated(f"settle {source.name}"):
+                self._table.update_item(
+                    Key=keys.source(source.tenant, source.name),
+                    UpdateExpression="SET settled = :yes, outdated = :none",
+                    ConditionExpression="revision = :seen",
+                    ExpressionAttributeValues={
+                        ":yes": True,
+                        ":none": [],
+                        ":seen": source.revision,
+                    },
+                )
+        except ConditionFailedError as error:
+            raise SourceChangedError(
+                f"{source.name} was taken in by another run meanwhile", source=source.name
+            ) from error
 
     def _within_horizon(self, tenant: str, files: Sequence[RequestFile]) -> None:
         horizon = self.horizon(tenant)
@@ -228,6 +264,9 @@ class Ledger:
                 of_file: [day.isoformat() for day in days]
                 for of_file, days in source.touched.items()
             },
+            "quarantine": source.quarantine,
+            "outdated": list(source.outdated),
+            "settled": source.settled,
         }
         switch: dict[str, Any] = (
             {"ConditionCheck": {"Key": key, **condition}}
@@ -336,11 +375,9 @@ def _chunks(writes: Mapping[date, list[dict[str, Any]]]) -> Iterator[list[dict[s
 def _merged(source: Source, file_id: str, days: Iterable[date]) -> Source:
     """The source as it stands while a big file is taken in: its new entries are known, too."""
     known = set(source.touched.get(file_id, ())) | set(days)
-    return Source(
-        tenant=source.tenant,
-        name=source.name,
+    return replace(
+        source,
         etag="",  # neither version is there as a whole: whoever delivers one now is heard
-        days=source.days,
         revision=source.revision + 1,
         touched={**source.touched, file_id: tuple(sorted(known))},
     )
