@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tallycast.cli.tables import plain
+from tallycast.measurement.logs.reasons import Skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _MOST_ROWS = 20
+_MOST_REASONS = 3
 _WIDE = 72
 _NARROW = 32
 
@@ -38,7 +40,13 @@ def counted(document: Mapping[str, Any]) -> None:
         style="dim",
     )
     if document["quarantined"]:
-        console.print(f"{document['quarantined']:,} lines could not be read", style="yellow")
+        console.print(
+            f"{document['quarantined']:,} lines could not be read: "
+            f"{reasons(document['quarantined_by'])}",
+            style="yellow",
+        )
+    if others := document["skipped"].get(Skip.NOT_MEDIA):
+        console.print(f"{others:,} lines ask for something else than media", style="dim")
     console.print()
     console.print(_waterfall(document))
     for title, part in (("day", "by_day"), ("episode", "by_episode")):
@@ -46,6 +54,12 @@ def counted(document: Mapping[str, Any]) -> None:
         console.print(_parts(title, document[part]))
         if len(document[part]) > _MOST_ROWS:
             console.print(f"… and {len(document[part]) - _MOST_ROWS} more (--json shows all)")
+
+
+def reasons(found: Mapping[str, int]) -> str:
+    """`12 no time, 3 status not understood`: the most frequent ones."""
+    told = [f"{count:,} {reason}" for reason, count in list(found.items())[:_MOST_REASONS]]
+    return ", ".join([*told, "…"] if len(found) > _MOST_REASONS else told)
 
 
 def _waterfall(document: Mapping[str, Any]) -> Table:

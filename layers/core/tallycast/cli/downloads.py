@@ -171,13 +171,21 @@ def compare(
 def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
     """The document of a count, with everything that it was made from."""
     from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
+    from tallycast.measurement.filing import NothingReadableError  # noqa: PLC0415 - as above
 
+    if read.quarantined and not read.accepted:
+        raise NothingReadableError(
+            f"none of {read.quarantined:,} lines could be read ({counts.reasons(read.reasons)}): "
+            "say with --source how they are written (docs/log-files.md)"
+        )
     done = counted(read.connection, rules, read.reference.agents)
     return {
         **done.document(),
         "timezone": timezone if rules.zone == "show" else "UTC",
         "reference": dict(read.reference.versions),
         "quarantined": read.quarantined,
+        "quarantined_by": read.reasons,
+        "skipped": read.skipped,
     }
 
 

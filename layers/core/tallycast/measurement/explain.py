@@ -74,8 +74,10 @@ def explain(counted: Count, file_id: str, line: int) -> dict[str, Any]:
     )
     verdict = None if row is None else _verdict(counted, file_id, line)
     if row is None or verdict is None:
+        others = "" if counted.plan.day is None else ", or one of another day or shard"
         raise NoSuchRequestError(
-            f"no request of {file_id!r} line {line} was counted: is it another day or shard?",
+            f"line {line} of {file_id!r} is no request for media{others}: a heading or a comment, "
+            "a page or a picture, or beyond the end of the file",
             file_id=file_id,
             line=line,
         )

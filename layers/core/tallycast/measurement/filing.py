@@ -1,14 +1,16 @@
 """Count log files where they lie: what the command line does, without a platform.
 
-Addresses are hashed under a key that is thrown away, so a result holds nothing of them. Files of
-audio that no table of episodes names are counted under their own address.
+Addresses are hashed under one key that is thrown away, so a result holds nothing of them, and
+requests of any number of months can be compared. Files of audio that no table of episodes names
+are counted under their own address.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
@@ -24,15 +26,19 @@ from tallycast.measurement.reference import bundle
 from tallycast.measurement.tenancy import known_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tallycast.measurement.logs.enrichment import Facts
+    from tallycast.measurement.logs.enrichment import Facts, Pseudonyms
     from tallycast.measurement.logs.model import Intake
     from tallycast.measurement.reference.bundle import Reference
 
 
 class EpisodesFileError(PermanentError):
     """The table of episodes cannot be read."""
+
+
+class NothingReadableError(PermanentError):
+    """None of the records could be read; a source says how they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,31 @@ class Filed:
     intakes: tuple[Intake, ...]
 
     @property
+    def accepted(self) -> int:
+        """How many records are requests for media."""
+        return sum(intake.account.accepted for intake in self.intakes)
+
+    @property
     def quarantined(self) -> int:
         """How many records could not be read."""
         return sum(intake.account.quarantined for intake in self.intakes)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why they could not, each with how many; the most frequent first."""
+        return _added_up(intake.account.reasons for intake in self.intakes)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Records that are no requests for media, by kind (`Skip`); the most frequent first."""
+        return _added_up(intake.account.skipped for intake in self.intakes)
+
+
+def _added_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 @contextmanager
@@ -78,7 +106,7 @@ def filed(
     known_zone(zone)
     lists = bundle.built_in() if reference is None else bundle.from_folder(reference)
     enrichment = Enrichment(
-        pseudonyms=pseudonyms_under(KeyRing.ephemeral()),
+        pseudonyms=_under_one_key(),
         facts=cast("Facts", lists.networks.look_up_all),
     )
     with (
@@ -92,6 +120,13 @@ def filed(
         requests_relation(db, found)
         _episodes(db, episodes, zone)
         yield Filed(db, lists, tuple(found))
+
+
+def _under_one_key() -> Pseudonyms:
+    """Hashes under one key for all months, which nobody can ever have again."""
+    ring = pseudonyms_under(KeyRing.ephemeral())
+    always = date(2000, 1, 1)
+    return lambda asked: ring([(address, always) for address, _ in asked])
 
 
 def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, zone: str) -> None:

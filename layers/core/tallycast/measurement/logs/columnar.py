@@ -62,7 +62,8 @@ def is_cloudfront(names: tuple[str, ...]) -> bool:
 
 def is_readable(names: tuple[str, ...], mapping: Mapping[str, str]) -> bool:
     """Whether requests can be made of these columns."""
-    return suffices(assigned(names, mapping))
+    found = assigned(names, mapping)
+    return suffices({**found, "url": "media"} if _is_of_the_lake(names, found) else found)
 
 
 def cloudfront_rows(file: ParquetFile) -> Layout:
@@ -73,11 +74,20 @@ def cloudfront_rows(file: ParquetFile) -> Layout:
 
 def by_names(file: ParquetFile, mapping: Mapping[str, str], url_template: str) -> Layout:
     """Columns found by mapping, by our names or by common ones."""
-    facts = {f: member(theirs) for f, theirs in assigned(file.names, mapping).items()}
+    found = assigned(file.names, mapping)
+    facts = {f: member(theirs) for f, theirs in found.items()}
+    if _is_of_the_lake(file.names, found):
+        part = f"coalesce('/' || nullif({member('part')}, ''), '')" if "part" in file.names else "''"
+        facts["url"] = f"('https://' || {member('media')} || {part})"
     if url_template:
         columns = {name: sql.known(member(name)) for name in file.names}
         facts["url"] = templated(url_template, columns)
     return Layout(record="r", facts=facts, of_text=False)
+
+
+def _is_of_the_lake(names: tuple[str, ...], found: Mapping[str, str]) -> bool:
+    """Whether these are requests as the lake has them: `media` says what, and no column a URL."""
+    return "media" in names and "url" not in found
 
 
 def portions(file: ParquetFile) -> Iterator[Rows]:
