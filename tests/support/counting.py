@@ -387,14 +387,22 @@ def _holds_a_minute(window: list[Row], rules: RuleSet, known: dict[str, Row]) ->
         if need is not None and len(got) >= need:
             return True
         start, end = row["range_start"], row["range_end"]
-        whole = start is None or row["status"] == 200 or (start == 0 and end is None)
-        whole = whole or (start >= 0 and end is not None and end < start)
+        whole = (start is None and row["status"] != 206) or row["status"] == 200
+        whole = whole or (start == 0 and end is None)
+        whole = whole or (
+            start is not None
+            and row["status"] != 206
+            and start >= 0
+            and end is not None
+            and end < start
+        )
         if need is None and whole and row["bytes_sent"] != 0 and not _is_stream(row):
             return True
         by_media[row["media"]][row["part"]] |= got
-        needs[row["media"]].append(need)
+        needs[row["media"]].append((bool(row["total_bytes"]), need))
     for media, parts in by_media.items():
-        known_needs = [need for need in needs[media] if need is not None]
+        known_needs = [need for told, need in needs[media] if told and need is not None]
+        known_needs = known_needs or [need for _, need in needs[media] if need is not None]
         if known_needs and sum(len(got) for got in parts.values()) >= max(known_needs):
             return True
     return False

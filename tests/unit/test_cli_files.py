@@ -8,17 +8,8 @@ import sys
 import pytest
 
 from tallycast import __version__
+from tests.support.command_line import tallycast
 from tests.support.origin import feed, item
-
-
-def tallycast(*arguments, stdin=None):
-    return subprocess.run(
-        [sys.executable, "-m", "tallycast.cli.main", *map(str, arguments)],
-        capture_output=True,
-        input=stdin,
-        check=False,
-        env={**os.environ, "COLUMNS": "120", "PYTHONUTF8": "1"},
-    )
 
 
 @pytest.fixture

@@ -112,12 +112,13 @@ def explain(
     """Say why one line of LOGS was counted, or which rule dropped it."""
     from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
     from tallycast.measurement.explain import explain as explained  # noqa: PLC0415 - as above
+    from tallycast.measurement.logs import file_id as named  # noqa: PLC0415 - as above
 
     if not 1 <= place <= len(logs):
         raise click.BadParameter(f"there are {len(logs)} logs", param_hint="--file")
     of = _rules(rules, window)
     with _filed(logs, source, reference, episodes, timezone) as read:
-        file_id = f"{place}-{logs[place - 1].name}"
+        file_id = named(place, read.logs[place - 1])
         quarantined = _quarantined(read, file_id, line)
         if quarantined is not None:
             document: dict[str, Any] = quarantined

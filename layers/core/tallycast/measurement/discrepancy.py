@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ACCEPTABLE: Final = 0.05
+_NO_COUNT: Final = "this is no count: compare what `tallycast downloads count --json` wrote"
 # (day, episode_id, rule, requests): a waterfall without show and source.
 Line = tuple[date, str, str, int]
 
@@ -100,6 +101,9 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         NoCountError: one of them is no count.
     """
+    for document in (a, b):
+        if not isinstance(document.get("rules"), str):
+            raise NoCountError(_NO_COUNT)
     total, lines = differences(_lines(a), _lines(b))
     apart = [line for line in lines if line.first != line.second]
     apart.sort(key=lambda line: (-abs(line.second - line.first), str(line.day), line.episode_id))
@@ -131,10 +135,8 @@ def _lines(document: Mapping[str, Any]) -> list[Line]:
             for cell in document["by_day_and_episode"]
             for rule, requests in cell["verdicts"].items()
         ]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise NoCountError(
-            "this is no count: compare what `tallycast downloads count --json` wrote"
-        ) from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise NoCountError(_NO_COUNT) from None
 
 
 def _by_place(lines: Iterable[Line]) -> defaultdict[tuple[date, str], dict[str, int]]:

@@ -7,23 +7,30 @@ are counted under their own address.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import duckdb
 
 from tallycast.kernel.errors import PermanentError
-from tallycast.measurement.logs import Enrichment, LogSource, read_logs, requests_relation
+from tallycast.measurement.logs import (
+    Enrichment,
+    LogSource,
+    UnreadableLogError,
+    read_logs,
+    requests_relation,
+)
 from tallycast.measurement.logs.enrichment import pseudonyms_under
 from tallycast.measurement.model import EPISODES
 from tallycast.measurement.privacy import KeyRing
 from tallycast.measurement.reference import bundle
-from tallycast.measurement.tenancy import known_zone
+from tallycast.measurement.tenancy import BadZoneError, known_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,6 +44,17 @@ class EpisodesFileError(PermanentError):
     """The table of episodes cannot be read."""
 
 
+# What no episode has, with the words for it. Sizes up to a terabyte, and 4 Gbit/s.
+_IMPOSSIBLE: Final = {
+    "no media, which is host/path of its file": "coalesce(media, '') = ''",
+    "no episode_id": "coalesce(episode_id, '') = ''",
+    "length_bytes is not possible": "length_bytes NOT BETWEEN 0 AND 1000000000000",
+    "header_bytes is not possible": "header_bytes NOT BETWEEN 0 AND 1000000000000",
+    "bitrate_bps is not possible": "bitrate_bps NOT BETWEEN 0 AND 4000000000",
+    "media is an address: host/path alone is meant": "contains(media, '://')",
+}
+
+
 class NothingReadableError(PermanentError):
     """None of the records could be read; a source says how they are written."""
 
@@ -47,6 +65,7 @@ class Filed:
 
     connection: duckdb.DuckDBPyConnection
     reference: Reference
+    logs: tuple[Path, ...]
     intakes: tuple[Intake, ...]
 
     @property
@@ -116,10 +135,23 @@ def filed(
         ) as db,
     ):
         folder = Path(name)
-        found = read_logs(logs, source or LogSource(), enrichment, folder, datetime.now(UTC))
+        there = [_file(path, folder / f"piped-{n}") for n, path in enumerate(logs)]
+        found = read_logs(there, source or LogSource(), enrichment, folder, datetime.now(UTC))
         requests_relation(db, found)
         _episodes(db, episodes, zone)
-        yield Filed(db, lists, tuple(found))
+        yield Filed(db, lists, tuple(there), tuple(found))
+
+
+def _file(path: Path, copy: Path) -> Path:
+    """The file, or a copy of what comes out of a pipe, which can be read only once."""
+    if path.is_file():
+        return path
+    try:
+        with path.open("rb") as pipe, copy.open("wb") as file:
+            shutil.copyfileobj(pipe, file)
+    except OSError as error:
+        raise UnreadableLogError(f"cannot read {path}: {error.strerror}") from error
+    return copy
 
 
 def _under_one_key() -> Pseudonyms:
@@ -134,27 +166,46 @@ def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, zone: str) -> No
     columns = ", ".join(f"{name} {kind}" for name, kind in EPISODES.items())
     db.execute(f"CREATE TEMP TABLE episodes ({columns})")
     if path is not None:
-        try:
-            db.execute(
-                f"CREATE TEMP TABLE given AS FROM '{str(path).replace(chr(39), chr(39) * 2)}'"
-            )
-            there = {str(row[0]) for row in db.execute("DESCRIBE given").fetchall()}
-            missing = {"media", "episode_id"} - there
-            if missing:
-                raise EpisodesFileError(
-                    f"{path} lacks the columns {', '.join(sorted(missing))}; it has "
-                    f"{', '.join(sorted(there))}"
-                )
-            known = ", ".join(name for name in EPISODES if name in there)
-            db.execute(f"INSERT INTO episodes BY NAME SELECT {known} FROM given")  # noqa: S608 - ours
-        except duckdb.Error as error:
-            raise EpisodesFileError(f"{path} cannot be read as episodes: {error}") from error
+        _given(db, path)
     db.execute("UPDATE episodes SET zone = ? WHERE zone IS NULL", [zone])
     db.execute("UPDATE episodes SET show_id = '' WHERE show_id IS NULL")
     db.execute("UPDATE episodes SET header_bytes = 0 WHERE header_bytes IS NULL")
     db.execute(
         "INSERT INTO episodes BY NAME SELECT DISTINCT media, media AS episode_id, "
         "'' AS show_id, ? AS zone, 0 AS header_bytes FROM requests "
-        "WHERE media NOT IN (SELECT media FROM episodes) ORDER BY media",
+        "ANTI JOIN episodes USING (media) ORDER BY media",
         [zone],
     )
+
+
+def _given(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """The episodes of a file, each of them possible."""
+    try:
+        db.execute(f"CREATE TEMP TABLE given AS FROM '{str(path).replace(chr(39), chr(39) * 2)}'")
+        there = {str(row[0]) for row in db.execute("DESCRIBE given").fetchall()}
+        missing = {"media", "episode_id"} - there
+        if missing:
+            raise EpisodesFileError(
+                f"{path} lacks the columns {', '.join(sorted(missing))}; it has "
+                f"{', '.join(sorted(there))}"
+            )
+        known = ", ".join(name for name in EPISODES if name in there)
+        db.execute(f"INSERT INTO episodes BY NAME SELECT {known} FROM given")  # noqa: S608 - ours
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise EpisodesFileError(f"{path} cannot be read as episodes: {reason}") from error
+    impossible = " ".join(f"WHEN {test} THEN '{said}'" for said, test in _IMPOSSIBLE.items())
+    wrong = db.execute(
+        f"""SELECT row, said, media FROM (
+            SELECT row_number() OVER () AS row, CASE {impossible} END AS said, media FROM episodes)
+        WHERE said IS NOT NULL ORDER BY row LIMIT 1"""  # noqa: S608 - ours
+    ).fetchone()
+    if wrong:
+        raise EpisodesFileError(f"{path}, row {wrong[0]} ({wrong[2] or '?'}): {wrong[1]}")
+    for name, media in db.execute(
+        "SELECT zone, min(media) FROM episodes WHERE zone IS NOT NULL GROUP BY zone ORDER BY zone"
+    ).fetchall():
+        try:
+            known_zone(name)
+        except BadZoneError as error:
+            raise EpisodesFileError(f"{path} ({media}): {error}") from error

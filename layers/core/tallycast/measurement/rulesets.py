@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -32,7 +33,8 @@ PROBE_REPLACED: Final = "probe_replaced"
 REPEAT: Final = "repeat"
 NOT_ENOUGH: Final[dict[str, str]] = {"one_minute": "below_threshold", "any_bytes": "no_bytes"}
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
+_HOST: Final = re.compile(r"(?:[\w-]+\.)*[\w-]+", re.IGNORECASE)
 
 
 class UnknownRuleSetError(PermanentError):
@@ -94,6 +96,14 @@ class RuleSet(Produced):
         if len(set(names)) < len(names):
             raise ValueError("a rule is named twice")
         return names
+
+    @field_validator("bad_referrers")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host.strip()) or host.strip().lower() == "www":
+                raise ValueError(f"{host!r} is no host: write it like spam.example, nothing else")
+        return hosts
 
     @property
     def digest(self) -> str:

@@ -38,6 +38,10 @@ RULES = [
     )
     for rules in BUILT_IN.values()
     for window in ("calendar", "rolling", "extending")
+] + [
+    BUILT_IN["op3"].model_copy(
+        update={"name": "op3-limited", "most_episodes_per_ip": 3, "most_requests_per_ip": 9}
+    )
 ]  # fmt: skip
 AGENTS = [
     "phone",
@@ -80,7 +84,8 @@ def requests(draw, *, most=40, hours=100):
                 part=part,
                 source=draw(st.sampled_from(["log", "log", "log", "prefix"])),
                 method=draw(st.sampled_from(["HEAD", "GET", None])) if odd else "GET",
-                status=draw(st.sampled_from([200, 206, 304, 404, None])) if odd else (200 if start is None else 206),
+                status=draw(st.sampled_from([200, 206, 304, 404, None])) if odd
+                else draw(st.sampled_from([200, 200, 206])) if start is None else 206,
                 range_start=start,
                 range_end=end,
                 more_ranges=more,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tallycast.measurement import eligibility, filters, ranges, threshold, uniqueness, windows
 from tallycast.measurement.filters import SafeIp
 from tallycast.measurement.ranges import Ask, covered, merge, parts, spans
-from tallycast.measurement.rulesets import rule_set
+from tallycast.measurement.rulesets import own_rule_set, rule_set
 from tests.support.counting import (
     MONDAY,
     PHONE,
@@ -213,6 +213,38 @@ def test_a_file_of_unknown_length_is_wanted_whole():
     assert downloads_of(rule_set(), [*halves, empty]) == 1
     assert downloads_of(rule_set(), [halves[0], empty]) == 0
     assert downloads_of(rule_set(), halves) == 0
+
+
+@pytest.mark.parametrize("sent", [2, 5_000_000, None])
+def test_a_part_that_is_not_said_to_be_which_is_never_a_whole_file_of_unknown_length(sent):
+    unknown = {"media": "elsewhere.example/x.mp3", "bytes_sent": sent}
+    assert verdicts_of(rule_set(), [a_request(status=206, **unknown)]) == ["below_threshold"]
+    assert verdicts_of(rule_set(), [a_request(status=200, **unknown)]) == ["counted"]
+    # Of a file of known length, what was sent is what counts.
+    known = a_request(status=206, bytes_sent=sent)
+    assert downloads_of(rule_set(), [known]) == (0 if sent == 2 else 1)
+
+
+def test_a_request_more_never_makes_a_download_less():
+    """Two halves of the file that the log tells; what tells nothing changes nothing."""
+    halves = [a_part(0, 499, total_bytes=1000), a_part(500, 999, total_bytes=1000)]
+    rest = a_request(bytes_sent=100)
+    assert downloads_of(rule_set(), halves) == 1
+    assert downloads_of(rule_set(), [*halves, rest]) == 1
+    # And it may be the one that completes them.
+    assert downloads_of(rule_set(), [halves[1], a_request(bytes_sent=499)]) == 0
+    assert downloads_of(rule_set(), [halves[1], a_request(bytes_sent=500)]) == 1
+
+
+def test_volume_is_an_ips_also_where_referrers_make_listeners():
+    rules = own_rule_set({"name": "mine", "based_on": "op3", "most_episodes_per_ip": 5})
+    rows = [
+        a_request(MONDAY, media=f"cdn.example/{n}.mp3", referrer=f"https://{n % 2}.example/")
+        for n in range(10)
+    ]
+    assert verdicts_of(rules, rows) == ["volume"] * 10
+    assert verdicts_of(rules, rows[:5]) == ["counted"] * 5
+    assert verdicts_of(rules, [{**row, "network": "cellular"} for row in rows]) == ["counted"] * 10
 
 
 def test_rules_may_assume_a_bitrate_for_unknown_files():

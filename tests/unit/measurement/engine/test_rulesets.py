@@ -67,6 +67,12 @@ def test_a_minute_may_be_waived_where_nothing_preloads():
         ({"name": "x", "request_rules": ["method", "moon"]}, "'moon'"),
         ({"name": "x", "request_rules": ["method", "method"]}, "twice"),
         ({"name": "x", "most_episodes_per_ip": 0}, "most_episodes_per_ip"),
+        ({"name": "x", "most_requests_per_ip": 10**45}, "most_requests_per_ip"),
+        ({"name": "x", "assumed_bitrate_bps": 10**18}, "assumed_bitrate_bps"),
+        ({"name": "x", "bad_referrers": [""]}, "bad_referrers"),
+        ({"name": "x", "bad_referrers": ["www."]}, "bad_referrers"),
+        ({"name": "x", "bad_referrers": ["https://spam.example/"]}, "no host"),
+        ({"name": "x", "bad_referrers": ["a'); DROP TABLE requests; --"]}, "no host"),
         ({"name": "x", "colour": "red"}, "colour"),
         ({"name": "x'; DROP TABLE requests"}, "name"),
         ({"name": 7}, "name"),
@@ -109,7 +115,7 @@ def test_every_verdict_has_a_reason_an_auditor_can_read():
 
 def test_hostile_parameters_reach_no_query():
     mine = own_rule_set({
-        "name": "x", "bad_referrers": ["a'); DROP TABLE requests; --"], "exempt_networks": ["'"],
+        "name": "x", "exempt_networks": ["'"],
         "safe_ips": [{"ip_hash": "' OR TRUE --", "validated": "2026-11-09"}],
     })  # fmt: skip
     rows = [a_request(MONDAY, media=f"{n}.mp3", referrer="https://p.example/") for n in range(61)]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tallycast.measurement.filters import is_bad_referrer
+from tallycast.measurement.filters import is_bad_referrer, is_malformed
 from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs import (
     Enrichment,
@@ -370,6 +370,100 @@ def test_a_connection_without_a_request_is_no_request(tmp_path: Path) -> None:
     intake = reading(path, LogSource(host="m.example"))
     assert intake.account.skipped == {Skip.NO_REQUEST: 2}
     assert refused(intake)[0][0] == 3
+
+
+_AT = "[20/Nov/2025:10:00:00 +0000]"
+
+
+@pytest.mark.parametrize(
+    ("line", "ip", "host"),
+    [
+        (f'203.0.113.7 - - {_AT} "GET /a.mp3 HTTP/1.1" 200 5 "-" "UA" [HIT] "-" 0.1', "203.0.113.7", ""),
+        (f'203.0.113.7 - - {_AT} "GET /a.mp3 HTTP/1.1" 200 5 "-" "UA" [x] "" 0.1', "203.0.113.7", ""),
+        (f'203.0.113.7, 10.0.0.1 - - {_AT} "GET /a.mp3 HTTP/1.1" 200 5 "-" "UA"', "203.0.113.7", ""),
+        (f'h.example 203.0.113.7 - - {_AT} "GET /a.mp3 HTTP/1.1" 200 5 "-" "UA"', "203.0.113.7", "h"),
+    ],
+)  # fmt: skip
+def test_what_stands_around_a_combined_line_loses_no_request(
+    line: str, ip: str, host: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    path.write_text(line + "\n")
+    (row,) = rows(reading(path, LogSource(host="m.example")))
+    assert row["ip_hash"] == RING.pseudonym(ip, row["time"]).ip_hash
+    assert row["media"] == ("h.example/a.mp3" if host else "m.example/a.mp3")
+
+
+@pytest.mark.parametrize("status", ["200", "200.0", 200.0, "206.000"])
+def test_a_status_may_be_written_with_a_fraction_of_nothing(status: object, tmp_path: Path) -> None:
+    assert _one(tmp_path / "log", {"status": status})["status"] in {200, 206}
+
+
+def test_the_length_of_an_answer_is_not_that_of_the_file(tmp_path: Path) -> None:
+    line = {"status": 206, "range": "bytes=0-9999", "content_length": 10_000}
+    assert _one(tmp_path / "log", line)["total_bytes"] is None
+    assert _one(tmp_path / "log", {"filesize": 10_000})["total_bytes"] == 10_000
+
+
+def test_how_long_a_request_took_is_not_when_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(json.dumps({"time_local": GOOD["time"], "request_time": "0.003"} | GOOD) + "\n")
+    (row,) = rows(reading(path))
+    assert row["time"] == datetime(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "network"),
+    [
+        ("unknown", "data_centre", "data_centre"),
+        (None, "vpn", "vpn"),
+        ("household", "vpn", "household"),
+        ("unknown", None, "unknown"),
+        ("unknown", "nonsense", "unknown"),
+    ],
+)
+def test_what_the_log_says_of_a_network_stands_where_an_address_says_nothing(
+    known: str | None, said: str | None, network: str, tmp_path: Path
+) -> None:
+    enrichment = replace(
+        ENRICHMENT, facts=lambda asked: [NetworkFacts(network=known) for _ in asked]
+    )
+    path = _written(tmp_path / "log", [{"network": said}])
+    (row,) = rows(reading(path, enrichment=enrichment))
+    assert row["network"] == network
+
+
+@pytest.mark.parametrize("written", ["Foo\\x01Bar/1.0", "Foo%01Bar/1.0", "Foo\x01Bar/1.0"])
+def test_a_user_agent_with_control_characters_is_malformed_in_every_format(
+    written: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    if "%" in written:
+        fields = "date time c-ip cs-method cs(Host) cs-uri-stem sc-status cs(User-Agent)"
+        path.write_text(
+            f"#Version: 1.0\n#Fields: {fields}\n"
+            f"2025-11-20\t10:00:00\t203.0.113.7\tGET\tm.example\t/a.mp3\t200\t{written}\n"
+        )
+        intake = reading(path)
+    elif "\\" in written:
+        path.write_text(f'203.0.113.7 - - {_AT} "GET /a.mp3 HTTP/1.1" 200 5 "-" "{written}"\n')
+        intake = reading(path, LogSource(host="m.example"))
+    else:
+        intake = reading(_written(path, [{"user_agent": written}]))
+    (row,) = rows(intake)
+    assert is_malformed(row["user_agent"])
+
+
+def test_requests_of_the_lake_are_read_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    lines = [{"range": "bytes=5-9"}, {"url": "https://m.example/live/7.ts"}, {"show_id": "show_1"}]
+    (day,) = reading(_written(path, lines), into=tmp_path / "one").days.values()
+    again = rows(reading(day, into=tmp_path / "two", file_id="other"))
+    first = rows(reading(path, into=tmp_path / "one"))
+    differ = {"file_id", "line"}
+    assert [{k: v for k, v in row.items() if k not in differ} for row in again] == [
+        {k: v for k, v in row.items() if k not in differ} for row in first
+    ]
 
 
 def test_columns_without_a_header_are_mapped_by_place(tmp_path: Path) -> None:

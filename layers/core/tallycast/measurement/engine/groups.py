@@ -55,6 +55,8 @@ def sums(plan: Plan, within: str | None = None) -> str:
         found += ["min(time) AS t_first", "max(time) AS t_last"]
     if plan.carried:
         found.append("bool_or(opened IS NOT NULL) AS ghost")
+    if plan.limited_by != "ip":
+        found.append(f"min({plan.limited_by}) AS {plan.limited_by}")
     if plan.has_ids:
         found.append(f"{_MOMENT} AS moments")
     if plan.rules.keeps_probe:
@@ -170,13 +172,13 @@ def _buckets(connection: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[str, st
     known = [(number, total, most) for number, total, most in limits if most is not None]
     fewest = max(int(number) * 3 // (2 * most + 2) for number, _, most in known)
     wide = " OR ".join(f"{total} > {most}" for _, total, most in known)
-    return f"(ip & {(1 << fewest.bit_length()) - 1})", wide
+    return f"({plan.limited_by} & {(1 << fewest.bit_length()) - 1})", wide
 
 
 def _set_excess_apart(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Move all rows of an IP and day out of `count_rows` that ask for more than people do."""
     and_day = ", day" if plan.dated else ""
-    by = f"ip{and_day}"
+    by = f"{plan.limited_by}{and_day}"
     limits = {
         f"count(DISTINCT (item & {LOW_MASK}) >> 1)": plan.rules.most_episodes_per_ip,
         "sum(n)": plan.rules.most_requests_per_ip,

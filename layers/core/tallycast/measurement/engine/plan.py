@@ -104,6 +104,12 @@ class Plan:
         rules = self.rules
         return rules.most_episodes_per_ip is not None or rules.most_requests_per_ip is not None
 
+    @property
+    def limited_by(self) -> str:
+        """The column that is the IP, for limits of volume, where the listener is more than it."""
+        alone = not self.limited or self.rules.unique_by == "episode"
+        return "ip" if alone else "ip_alone"
+
     @cached_property
     def bits(self) -> dict[str, int]:
         """One bit for each rule on single requests; the lowest that is set is the verdict."""

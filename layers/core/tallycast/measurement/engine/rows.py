@@ -17,9 +17,10 @@ from tallycast.measurement.engine.plan import LOW_BITS
 if TYPE_CHECKING:
     from tallycast.measurement.engine.plan import Plan
 
-# A whole answer of a file whose size nobody knows: taken for the whole file when it began.
-_UNSIZED = """NOT segmented AND (whole OR (range_start = 0 AND range_end IS NULL))
-    AND COALESCE(bytes_sent, 1) > 0"""
+# A whole answer of a file whose size nobody knows: taken for the whole file when it began. An
+# answer 206 is a part, also where the log does not say which.
+_UNSIZED = """NOT segmented AND COALESCE(bytes_sent, 1) > 0
+    AND (whole AND status IS DISTINCT FROM 206 OR (range_start = 0 AND range_end IS NULL))"""
 # Heavier than the shares of all requests that one listener can make; a float holds it exactly.
 ENOUGH = 1 << 40
 _CREDIT = "CASE WHEN blind THEN 0 ELSE c END"
@@ -71,6 +72,8 @@ def columns(plan: Plan) -> dict[str, str]:
     found |= _credit_columns(plan) if plan.measured else _plain_columns(plan)
     if plan.limited:
         found["x"] = _exempt(plan)
+    if plan.limited_by != "ip":
+        found[plan.limited_by] = f"CASE WHEN mask = 0 THEN hash({identity(plan)}) END"
     if plan.rules.keeps_probe:
         found["probe"] = "COALESCE(range_start = 0 AND range_end = 1, FALSE)"
     if plan.carried:
@@ -91,13 +94,19 @@ def _credit_columns(plan: Plan) -> dict[str, str]:
     """The first byte, how many from there on, what is needed (`t`), and the weight `w`.
 
     The weight is `ENOUGH` for a request that is enough by itself, else the share of what is
-    needed. With them, where it takes more than one range to say: the file and its part.
+    needed, or 1 where that hangs on other requests: they may tell (`told`) the size of the file.
+    With them, where it takes more than one range to say: the file and its part.
     """
-    several = "spans IS NOT NULL" if plan.has_spans else "FALSE"
+    unsure = ["t IS NULL"]
     found = {"a": "a", "c": _CREDIT}
     if plan.has_totals or plan.has_slots:
         found["t"] = "t"
-    found["w"] = f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
+    if plan.has_totals:
+        found["told"] = "COALESCE(total_bytes, 0) > 0"
+        unsure.append(f"NOT {found['told']}")
+    if plan.has_spans:
+        unsure.append("spans IS NOT NULL")
+    found["w"] = f"""CASE WHEN ok THEN {ENOUGH} WHEN {" OR ".join(unsure)} THEN 1
         ELSE c / t END::FLOAT"""
     if plan.has_slots:
         found |= {"m": "m", "slot": "hash(m, COALESCE(part, ''))"}

@@ -177,10 +177,14 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     slots = ", slot, m" if plan.has_slots else ""
     # What is needed hangs on the request only where requests tell the size of the file.
     told = plan.has_totals or plan.has_slots
-    needed = ", max(t) AS needed" if told else ""
+    # What a log says of a file's size is right, for all requests for it.
+    most = "COALESCE(max({0}) FILTER (told), max({0}))" if plan.has_totals else "max({0})"
+    needed = f", {most.format('t')} AS needed" if told else ""
+    if plan.has_totals:
+        needed += ", bool_or(told) AS told"
     episode = "" if told else f"JOIN count_episodes ON (item & {LOW_MASK}) >> 1 = e"
     distinct = "DISTINCT" if plan.windowed else ""
-    kept = f"{keys}{slots}{', t' if told else ''}"
+    kept = f"{keys}{slots}{', t' if told else ''}{', told' if plan.has_totals else ''}"
     part = keys + slots
     undecided = f"(SELECT {distinct} {keys} FROM count_spells WHERE {_OPEN})"  # noqa: S608 - our own names
     # Within the day, grouping what nobody asks for is cheaper than looking up what somebody does.
@@ -221,7 +225,7 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     decided = f"SELECT {keys}, {enough} AS proved, bytes AS together FROM ({files}) {episode}"  # noqa: S608 - our own names
     if plan.has_slots:
         decided = f"""SELECT {keys}, bool_or({enough}) AS proved, max(bytes) AS together FROM (
-                SELECT {keys}, max(needed) AS needed, sum(bytes)::BIGINT AS bytes
+                SELECT {keys}, {most.format("needed")} AS needed, sum(bytes)::BIGINT AS bytes
                 FROM ({files}) GROUP BY {keys}, m)
             GROUP BY {keys}"""  # noqa: S608 - our own names
     connection.execute(f"CREATE OR REPLACE TEMP TABLE count_covered AS {decided}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tallycast.measurement.logs.opening import UnreadableLogError
     from tallycast.measurement.logs.reading import read_log
     from tallycast.measurement.logs.relation import (
+        file_id,
         quarantine_relation,
         read_logs,
         requests_relation,
@@ -29,6 +30,7 @@ __all__ = [
     "NetworkFacts",
     "UnreadableLogError",
     "detect",
+    "file_id",
     "pseudonyms_under",
     "quarantine_relation",
     "read_log",
@@ -41,7 +43,7 @@ _MODULES = {
     "model": ("Account", "Intake", "Limits", "LogFormat", "LogSource"),
     "opening": ("UnreadableLogError",),
     "reading": ("read_log",),
-    "relation": ("quarantine_relation", "read_logs", "requests_relation"),
+    "relation": ("file_id", "quarantine_relation", "read_logs", "requests_relation"),
 }
 
 if not TYPE_CHECKING:

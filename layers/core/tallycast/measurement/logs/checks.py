@@ -128,7 +128,10 @@ def _reason(layout: Layout, now: datetime) -> str:
         return fact(layout, name, "t")
 
     status = t("status")
-    bad_status = f"{status} NOT IN ('200', '206') AND NOT regexp_full_match({status}, '\\d{{1,3}}')"
+    bad_status = (
+        f"{status} NOT IN ('200', '206') AND NOT "
+        rf"regexp_full_match({status}, '\d{{1,3}}(\.0{{1,6}})?')"
+    )
     verdicts = [
         ("problem IS NOT NULL", "problem"),
         (f"{t('kind')} = 'unresolved_hit'", Reason.UNRESOLVED),

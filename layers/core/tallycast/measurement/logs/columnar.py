@@ -77,7 +77,9 @@ def by_names(file: ParquetFile, mapping: Mapping[str, str], url_template: str) -
     found = assigned(file.names, mapping)
     facts = {f: member(theirs) for f, theirs in found.items()}
     if _is_of_the_lake(file.names, found):
-        part = f"coalesce('/' || nullif({member('part')}, ''), '')" if "part" in file.names else "''"
+        part = (
+            f"coalesce('/' || nullif({member('part')}, ''), '')" if "part" in file.names else "''"
+        )
         facts["url"] = f"('https://' || {member('media')} || {part})"
     if url_template:
         columns = {name: sql.known(member(name)) for name in file.names}

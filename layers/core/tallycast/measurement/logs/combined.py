@@ -63,7 +63,8 @@ def layout(additions: Sequence[str]) -> Layout:
             f"THEN {sql.text(Reason.NOT_COMBINED)} END"
         ),
         skip=(
-            "CASE WHEN contains(text, '] \"-\" ') OR contains(text, '] \"\" ') "
+            "CASE WHEN (contains(text, '] \"-\" ') OR contains(text, '] \"\" ')) "
+            "AND split_part(text, '\"', 2) IN ('-', '') "
             f"THEN {sql.text(Skip.NO_REQUEST)} WHEN starts_with(text, '#') "
             f"THEN {sql.text(Skip.COMMENT)} END"
         ),
@@ -74,8 +75,10 @@ def layout(additions: Sequence[str]) -> Layout:
 
 def _facts(additions: Sequence[str]) -> Facts:
     first, second = "split_part(r[1], ' ', 1)", "split_part(r[1], ' ', 2)"
+    # The first of a list of addresses (`203.0.113.7, 10.0.0.1`) is the listener's, and no host.
     has_host = (
-        f"({second} <> '-' AND regexp_full_match({second}, '[0-9a-fA-F:]*[.:][0-9a-fA-F:.]*') "
+        f"({second} <> '-' AND NOT suffix({first}, ',') "
+        f"AND regexp_full_match({second}, '[0-9a-fA-F:]*[.:][0-9a-fA-F:.]*') "
         f"AND NOT regexp_full_match({first}, '[0-9.]+|[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*'))"
     )
     after_method = "substr(r[2], length(split_part(r[2], ' ', 1)) + 2)"

@@ -171,7 +171,8 @@ def unescaped(text: str, escapes: Literal["", "percent", "backslash"], *, most: 
         text: as it stands in the log.
         escapes: how the log writes unusual characters.
         most: how often percent signs are decoded: twice in a user agent, in which nobody means
-            one; once in a referrer, where those that are left came with it.
+            one; once in a referrer, where those that are left came with it. Control characters
+            of a user agent become U+FFFD, those of a referrer spaces.
     """
     if escapes == "percent":
         plain = unquote(text)
@@ -179,7 +180,9 @@ def unescaped(text: str, escapes: Literal["", "percent", "backslash"], *, most: 
             plain = unquote(plain)
     else:
         plain = _ESCAPED.sub(_character, text)
-    printable = "".join(c if c >= " " and c != "\x7f" else " " for c in plain)
+    # A user agent with control characters is malformed, and stays so; a referrer has spaces then.
+    unprintable = "\ufffd" if most > 1 else " "
+    printable = "".join(c if c >= " " and c != "\x7f" else unprintable for c in plain.strip())
     return printable.encode("utf-8", "replace").decode()[:LONGEST_KEPT].strip()
 
 

@@ -83,6 +83,8 @@ class LogSource(Produced):
     def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
         if strange := sorted(set(columns) - set(FACTS)):
             raise ValueError(f"no columns of ours: {', '.join(strange)}; ours: {', '.join(FACTS)}")
+        if empty := sorted(ours for ours, theirs in columns.items() if not theirs.strip(" /")):
+            raise ValueError(f"no name of theirs is given for {', '.join(empty)}")
         return columns
 
 

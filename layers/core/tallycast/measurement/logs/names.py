@@ -10,8 +10,10 @@ from tallycast.measurement.logs.layout import FACTS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# Not among them: `content_length`, which is the length of a part where a part was sent, and
+# `request_time`, which is how long it took in as many logs as it is when it was.
 _COMMON: Final = {
-    "time": ("timestamp", "datetime", "date_time", "created_at", "requested_at", "request_time"),
+    "time": ("timestamp", "datetime", "date_time", "created_at", "requested_at"),
     "ip": ("ip_address", "client_ip", "remote_addr", "remote_ip", "c_ip"),
     "ip_hash": ("encoded_ip", "hashed_ip", "ip_hashed", "hashed_ip_address"),
     "method": ("http_method", "request_method", "cs_method", "verb"),
@@ -21,7 +23,7 @@ _COMMON: Final = {
     "range_start": ("byte_range_start",),
     "range_end": ("byte_range_end",),
     "bytes_sent": ("body_bytes_sent", "response_bytes", "bytes"),
-    "total_bytes": ("filesize", "file_size", "content_length"),
+    "total_bytes": ("filesize", "file_size"),
     "user_agent": ("useragent", "http_user_agent", "agent", "ua"),
     "referrer": ("referer", "http_referer", "http_referrer"),
     "country": ("country_code",),

@@ -73,15 +73,19 @@ def is_parquet(path: Path) -> bool:
     """Whether a file begins as Parquet does.
 
     Raises:
-        UnreadableLogError: there is no such file.
+        UnreadableLogError: there is no such file, or it is Parquet and its name is no text, under
+            which DuckDB could not open it.
     """
     try:
         with path.open("rb") as file:
-            return file.read(len(_PARQUET)) == _PARQUET
+            found = file.read(len(_PARQUET)) == _PARQUET
     except OSError as error:
         raise UnreadableLogError(
             f"cannot read {path.name}: {error.strerror or type(error).__name__}"
         ) from error
+    if found and str(path) != str(path).encode("utf-8", "replace").decode():
+        raise UnreadableLogError(f"cannot read {path.name!a}: its name is no UTF-8, rename it")
+    return found
 
 
 def _decompressed(file: IO[bytes]) -> Iterator[bytes]:

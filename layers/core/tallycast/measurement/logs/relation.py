@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tallycast.measurement.logs.model import Intake, Limits, LogSource
 
 _NOWHERE = "log.invalid"
+_LONGEST_NAME = 120  # bytes: it becomes part of the names of files
 
 
 def read_logs(  # noqa: PLR0917 - as `read_log`
@@ -43,9 +44,15 @@ def read_logs(  # noqa: PLR0917 - as `read_log`
     if not source.host:
         source = source.model_copy(update={"host": _NOWHERE})
     return [
-        read_log(path, source, enrichment, into, f"{place}-{path.name}", now, limits)
+        read_log(path, source, enrichment, into, file_id(place, path), now, limits)
         for place, path in enumerate(paths, 1)
     ]
+
+
+def file_id(place: int, path: Path) -> str:
+    """What stands for the file at a place, from 1, in the requests: `1-access.log`."""
+    name = path.name.encode("utf-8", "replace")[:_LONGEST_NAME]
+    return f"{place}-{name.decode('utf-8', 'ignore')}"
 
 
 def requests_relation(

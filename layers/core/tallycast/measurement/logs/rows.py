@@ -29,7 +29,7 @@ def requests_sql(layout: Layout, source: LogSource, file_id: str, now: datetime)
         "media": _private(layout, "media"),
         "part": _private(layout, "part"),
         "method": "upper(method)",
-        "status": fact(layout, "status", "j"),
+        "status": f"split_part({fact(layout, 'status', 'j')}, '.', 1)",
         "bytes_sent": "bytes_sent_number",
         **_whose(layout, source),
         **_ranges(layout),
@@ -109,9 +109,10 @@ def _network(layout: Layout, given: str) -> dict[str, str]:
         f"THEN upper({country}) END)",
         "region": f"coalesce(ip_region, {sql.cut(region, 64)})",
         "asn": f"coalesce(ip_asn, try_cast({number} AS INTEGER))",
-        # An address says most; a tracked hit has none, but knows whose network it came from.
-        "network": f"coalesce(ip_network, CASE WHEN {network} IN ({_NETWORKS}) THEN {network} END, "
-        "asn_network)",
+        # An address says most, if anything is known of it; a tracked hit has none, but knows whose
+        # network it came from.
+        "network": "coalesce(nullif(ip_network, 'unknown'), "
+        f"CASE WHEN {network} IN ({_NETWORKS}) THEN {network} END, asn_network, ip_network)",
     }
 
 

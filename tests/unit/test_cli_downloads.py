@@ -1,0 +1,258 @@
+"""`tallycast downloads …` on log files, as a user meets it."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import tallycast
+from tests.support.shared import FIXTURES
+
+REAL_DAY = FIXTURES / "logs" / "download-requests-2022-09-20.csv"
+LISTS = FIXTURES / "user-agents"
+on_the_real_day = pytest.mark.skipif(
+    not (REAL_DAY.is_file() and LISTS.is_dir()),
+    reason="the real day is not here: set TALLYCAST_SHARED to the folder that holds fixtures/",
+)
+COLUMNS = ("time", "ip", "method", "url", "status", "range", "bytes_sent", "user_agent")
+GOOD = {
+    "time": "2026-09-20T22:30:00Z", "ip": "203.0.113.7", "method": "GET",
+    "url": "https://cdn.example/one.mp3", "status": 200, "range": "", "bytes_sent": 5_000_000,
+    "user_agent": "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)",
+}  # fmt: skip
+
+
+def a_log(path, *rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows({**GOOD, **row} for row in rows)
+    path.write_text(text.getvalue())
+    return path
+
+
+def counted(*arguments):
+    done = tallycast("downloads", "count", *arguments, "--json")
+    assert (done.returncode, done.stderr) == (0, b""), done.stderr
+    return json.loads(done.stdout)
+
+
+def refused(*arguments):
+    """What a command says that ends with 2: one line, and no traceback."""
+    done = tallycast("downloads", *arguments)
+    told = done.stderr.decode()
+    assert (done.returncode, done.stdout, told.count("\n")) == (2, b"", 1), told
+    return told
+
+
+# ── the real day ──
+
+
+@on_the_real_day
+@pytest.mark.parametrize(("rules", "downloads"), [("odl", 270), ("iab-2.3", 269), ("op3", 299)])
+def test_the_real_day_has_the_downloads_that_are_known_of_it(rules, downloads):
+    found = counted(REAL_DAY, "--rules", rules, "--reference", LISTS)
+    dropped = sum(step["dropped"] for step in found["waterfall"])
+    assert (found["rules"], found["requests"], found["downloads"]) == (rules, 606, downloads)
+    assert dropped == 606 - downloads
+    for part in ("by_day", "by_episode"):
+        assert sum(each["downloads"] for each in found[part].values()) == downloads
+        assert sum(each["requests"] for each in found[part].values()) == 606
+
+
+@on_the_real_day
+def test_two_rule_sets_on_the_real_day_are_compared_with_what_explains_them(tmp_path):
+    found = counted(REAL_DAY, "--rules", "odl", "--reference", LISTS)
+    before = tmp_path / "odl.json"
+    before.write_text(json.dumps(found))
+    arguments = (before, REAL_DAY, "--rules-b", "op3", "--reference", LISTS)
+    done = tallycast("downloads", "compare", *arguments, "--json")
+    total = json.loads(done.stdout)["total"]
+    assert (total["first"], total["second"], total["acceptable"]) == (270, 299, False)
+    assert total["explained_by"] == {
+        "ends_at_one": -51,
+        "repeat": 12,
+        "probe_replaced": 9,
+        "bot": 1,
+    }
+    assert sum(total["explained_by"].values()) == 270 - 299
+    assert (
+        "270 · op3: 299 downloads" in tallycast("downloads", "compare", *arguments).stdout.decode()
+    )
+
+
+@on_the_real_day
+def test_a_line_of_the_real_day_is_explained():
+    arguments = ("explain", REAL_DAY, "--line", 2, "--rules", "odl", "--reference", LISTS)
+    found = json.loads(tallycast("downloads", *arguments, "--json").stdout)
+    assert (found["line"], found["rules"]) == (2, "odl")
+    assert found["verdict"]
+    assert found["because"] in tallycast("downloads", *arguments).stdout.decode()
+
+
+# ── files ──
+
+
+def test_lines_add_up_and_say_what_became_of_them(tmp_path):
+    log = a_log(
+        tmp_path / "log.csv",
+        {},
+        {"bytes_sent": 10},
+        {"url": "https://cdn.example/cover.jpg"},
+        {"time": "yesterday"},
+        {"time": "tomorrow"},
+        {"status": "many"},
+    )
+    found = counted(log)
+    assert found["downloads"] == 1
+    assert found["quarantined_by"] == {"time not understood": 2, "status not understood": 1}
+    assert found["quarantined"] == 3
+    assert found["skipped"] == {"header": 1, "request for something else than media": 1}
+    shown = tallycast("downloads", "count", log).stdout.decode()
+    assert "3 lines could not be read: 2 time not understood, 1 status not understood" in shown
+    assert "1 lines ask for something else than media" in shown
+
+
+def test_listeners_are_distinct_over_any_number_of_months(tmp_path):
+    days = ["2025-12-20", "2026-01-20", "2026-02-20", "2026-03-20", "2026-03-21"]
+    log = a_log(tmp_path / "log.csv", *[{"time": f"{day}T10:00:00Z"} for day in days])
+    for window in ("calendar", "rolling", "extending"):
+        found = counted(log, "--window", window)
+        assert (found["listeners"], found["requests"]) == (1, 5)
+        assert found["downloads"] == {"calendar": 5, "rolling": 5, "extending": 5}[window]
+
+
+def test_a_day_begins_at_midnight_of_the_zone(tmp_path):
+    log = a_log(tmp_path / "log.csv", {})
+    assert list(counted(log)["by_day"]) == ["2026-09-20"]
+    assert list(counted(log, "--timezone", "Europe/Berlin")["by_day"]) == ["2026-09-21"]
+
+
+def test_rules_of_ones_own_come_from_a_file(tmp_path):
+    log = a_log(tmp_path / "log.csv", {"status": 206, "bytes_sent": 10})
+    mine = tmp_path / "mine.json"
+    mine.write_text(json.dumps({"name": "mine", "threshold": "none"}))
+    assert counted(log)["downloads"] == 0
+    assert (found := counted(log, "--rules", mine))["downloads"] == 1
+    assert found["rules"] == "mine"
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+def test_what_the_generator_writes_is_counted(tmp_path, form):
+    made = tallycast(
+        "demo",
+        "generate",
+        "--rows",
+        2000,
+        "--days",
+        5,
+        "--format",
+        form,
+        "--into",
+        tmp_path,
+        "--json",
+    )
+    assert made.returncode == 0, made.stderr
+    logs = [
+        path
+        for path in sorted(tmp_path.rglob("*"))
+        if path.is_file() and path.parent != tmp_path and "truth" not in path.parts
+    ]
+    found = counted(*logs, "--episodes", tmp_path / "episodes.parquet")
+    assert found["quarantined"] == 0
+    assert found["requests"] > 1500
+    assert found["downloads"] == found["requests"] - sum(s["dropped"] for s in found["waterfall"])
+
+
+def test_a_log_comes_out_of_a_pipe(tmp_path):
+    log = a_log(tmp_path / "log.csv", {}, {"ip": "203.0.113.8"})
+    done = tallycast("downloads", "count", "/dev/stdin", "--json", stdin=log.read_bytes())
+    assert json.loads(done.stdout)["downloads"] == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["l" * 250, "ä" * 120, os.fsdecode(b"\xff\xfe.log"), "a'b[1]*.csv"]
+)
+def test_a_file_may_have_any_name(tmp_path, name):
+    log = a_log(tmp_path / "log.csv", {}).rename(tmp_path / name)
+    assert counted(log)["downloads"] == 1
+    done = tallycast("downloads", "explain", log, "--line", 2)
+    assert b"counted" in done.stdout
+
+
+# ── refusals ──
+
+
+def test_a_file_of_which_nothing_can_be_read_says_why(tmp_path):
+    odd = tmp_path / "odd.csv"
+    odd.write_text("when;who\n1;2\n3;4\n")
+    told = refused("count", odd)
+    assert "none of 3 lines could be read (3 format not recognised)" in told
+    assert "--source" in told
+    assert refused("compare", odd, odd) == told
+    done = tallycast("downloads", "explain", odd, "--line", 2)
+    assert b"format not recognised" in done.stdout
+
+
+@pytest.mark.parametrize("line", [1, 3, 99])
+def test_a_line_that_is_no_request_is_said_to_be_none(tmp_path, line):
+    log = a_log(tmp_path / "log.csv", {}, {"url": "https://cdn.example/cover.jpg"})
+    assert "is no request for media: a heading or a comment" in refused(
+        "explain", log, "--line", line
+    )
+
+
+@pytest.mark.parametrize(
+    "document", [{"by_day_and_episode": []}, {"rules": "x", "by_day_and_episode": [7]},
+                 {"rules": "x", "by_day_and_episode": [
+                     {"day": "2026-01-01", "episode_id": "e", "verdicts": {"counted": 1e999}}]}]
+)  # fmt: skip
+def test_what_is_no_count_is_not_compared(tmp_path, document):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(document))
+    assert "this is no count" in refused("compare", path, path)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("cdn.example/one.mp3,e,Europe/Berln,1,1,1", "'Europe/Berln' is no IANA time zone"),
+        (",e,UTC,1,1,1", "row 2 (?): no media"),
+        ("cdn.example/one.mp3,,UTC,1,1,1", "row 2 (cdn.example/one.mp3): no episode_id"),
+        ("https://cdn.example/one.mp3,e,UTC,1,1,1", "host/path alone is meant"),
+        ("cdn.example/one.mp3,e,UTC,-1,1,1", "length_bytes is not possible"),
+        ("cdn.example/one.mp3,e,UTC,1,9000000000000000000,1", "bitrate_bps is not possible"),
+        ("cdn.example/one.mp3,e,UTC,1,1,9223372036854775807", "header_bytes is not possible"),
+        ("cdn.example/one.mp3,e,UTC,x,1,1", "cannot be read as episodes"),
+    ],
+)
+def test_impossible_episodes_are_refused(tmp_path, row, said):
+    log, episodes = a_log(tmp_path / "log.csv", {}), tmp_path / "episodes.csv"
+    names = "media,episode_id,zone,length_bytes,bitrate_bps,header_bytes"
+    episodes.write_text(f"{names}\ncdn.example/two.mp3,f,UTC,1,1,1\n{row}\n")
+    assert said in refused("count", log, "--episodes", episodes)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"most_episodes_per_ip": 10**45},
+        {"assumed_bitrate_bps": 2 * 10**18},
+        {"bad_referrers": [""]},
+        {"bad_referrers": ["https://spam.example/"]},
+    ],
+)
+def test_impossible_rules_are_refused(tmp_path, document):
+    mine = tmp_path / "mine.json"
+    mine.write_text(json.dumps({"name": "mine", **document}))
+    told = refused("count", a_log(tmp_path / "log.csv", {}), "--rules", mine)
+    assert next(iter(document)) in told
+
+
+def test_a_mapping_names_their_columns(tmp_path):
+    log, source = a_log(tmp_path / "log.csv", {}), Path(tmp_path / "source.json")
+    source.write_text(json.dumps({"format": "json", "columns": {"time": "/", "url": ""}}))
+    assert "no name of theirs is given for time, url" in refused("count", log, "--source", source)
