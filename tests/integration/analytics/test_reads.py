@@ -17,6 +17,7 @@ from tallycast.measurement.rollups.model import (
     Hour,
     ListenerCount,
 )
+from tallycast.measurement.tenancy import MeasurementSettings, MeasurementSettingsStore
 from tests.support.analytics import COUNTED_AT, NOW, a_card, analytics_platform, days
 
 FIRST = date(2026, 11, 1)
@@ -34,6 +35,7 @@ def platform():
         made.undated = made.add_episode(feed, "none", None)
         made.theirs = made.add_episode(theirs, "x", at(18, 6, 30))
         lay_down(made)
+        counted_by_op3_too(made)
         yield made
 
 
@@ -190,6 +192,72 @@ def test_a_waterfall_falls_in_the_order_of_the_rules(platform):
     assert found["counted"] == found["downloads"] == 50
 
 
+def counted_by_op3_too(platform):
+    """Two days of the show as `op3` has them: the probe counts, the robot is one request more."""
+    core = platform.stacks.core
+    MeasurementSettingsStore(core).put("acme", MeasurementSettings(rules=("iab-2.3", "op3")))
+    info = CountInfo("acme", "op3", COUNTED_AT)
+    for day in days(FIRST, 2):
+        platform.put(
+            [
+                a_card(
+                    count=info, day=day, downloads=6,
+                    episodes=Breakdown({platform.second: 3, platform.episode: 3}),
+                    waterfall={"counted": 6, "repeat": 3, "bot": 3},
+                ),
+                a_card(
+                    count=info, scope="episode", id=platform.episode, day=day, downloads=3,
+                    waterfall={"counted": 3},
+                ),
+                a_card(count=info, scope="episode", id=platform.second, day=day, downloads=3),
+            ]
+        )  # fmt: skip
+
+
+def test_two_counts_are_compared_by_day_and_episode_with_what_explains_them(platform):
+    period = "first=2026-11-01&last=2026-11-02"
+    found = got(platform, f"/v1/downloads/discrepancy?second=op3&show_id=show_1&{period}")
+    assert (found["standing"]["rules"], found["second_standing"]["rules"]) == ("iab-2.3", "op3")
+    total = found["total"]
+    assert (total["first"], total["second"], total["share"]) == (10, 12, 0.2)
+    assert total["acceptable"] is False
+    gaps = {gap["rule"]: gap["requests"] for gap in total["explained_by"]}
+    assert gaps == {"repeat": -2, "method": -2, "bot": 2}
+    assert sum(gaps.values()) == total["first"] - total["second"]
+    assert [(each["day"], each["first"], each["second"]) for each in found["days"]] == [
+        ("2026-11-01", 5, 6),
+        ("2026-11-02", 5, 6),
+    ]
+    assert [
+        (each["day"], each["episode_id"], each["first"], each["second"], each["explained_by"])
+        for each in found["episodes"]
+    ] == [
+        (day, platform.episode, 2, 3, [{"rule": "bot", "requests": -1}])
+        for day in ("2026-11-01", "2026-11-02")
+    ]
+
+
+def test_one_episode_in_two_counts_and_a_count_with_itself(platform):
+    of = f"show_id=show_1&episode_id={platform.episode}&first=2026-11-01&last=2026-11-02"
+    found = got(platform, f"/v1/downloads/discrepancy?second=op3&{of}")
+    assert (found["total"]["first"], found["total"]["second"]) == (4, 6)
+    assert found["episodes"] == []
+    same = got(platform, f"/v1/downloads/discrepancy?rules=op3&second=op3&{of}")["total"]
+    assert (same["first"], same["second"], same["share"], same["acceptable"]) == (6, 6, 0, True)
+    assert same["explained_by"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("second=odl", 422), ("second=iab-2.3&rules=odl", 422), ("second=moon", 422), ("", 422),
+     ("second=iab-2.3&first=2026-01-01&last=2026-02-01", 422)],
+)  # fmt: skip
+def test_counts_that_are_not_there_are_not_compared(platform, query, status):
+    answer = platform.client.get(f"/v1/downloads/discrepancy?{query}")
+    assert answer.status == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_a_day_is_drilled_down_to_its_episodes_page_by_page(platform):
     path = "/v1/downloads/days/2026-11-17?show_id=show_1&limit=1"
     first = got(platform, path)
@@ -308,6 +376,7 @@ TABLES = [
     "/v1/downloads/rolling?show_id=show_1",
     "/v1/downloads/waterfall?show_id=show_1",
     "/v1/downloads/days/2026-11-17?show_id=show_1",
+    "/v1/downloads/discrepancy?second=iab-2.3&show_id=show_1",
     "/v1/audience/listeners?show_id=show_1",
     "/v1/audience/heat-map?show_id=show_1",
     "/v1/audience/breakdown?by=apps&show_id=show_1",
@@ -440,7 +509,7 @@ def test_more_than_eight_curves_are_refused(platform):
 def test_rules_are_selectable_and_other_rules_have_other_numbers(platform):
     count = CountInfo("acme", "op3", COUNTED_AT)
     platform.put([a_card(count=count, downloads=9, day=date(2026, 11, 3))])
-    found = got(platform, "/v1/downloads?show_id=show_1&rules=op3&first=2026-11-01&last=2026-11-10")
+    found = got(platform, "/v1/downloads?show_id=show_1&rules=op3&first=2026-11-03&last=2026-11-10")
     assert (found["downloads"], found["standing"]["rules"], found["zone"]) == (9, "op3", "UTC")
     assert found["standing"]["counted_at"] is None
     assert found["standing"]["days"][0]["status"] == "empty"

@@ -18,9 +18,11 @@ from tallycast.analytics.curves import (
     days_of_curve,
     median_of,
 )
+from tallycast.analytics.discrepancy import MOST_DAYS as MOST_DAYS_COMPARED
+from tallycast.analytics.discrepancy import Discrepancy, discrepancy, largest
 from tallycast.analytics.drilldown import DayOfEpisodes, day_of_episodes, listed
 from tallycast.analytics.heat_map import HeatMap, heat_map
-from tallycast.analytics.model import MOST_DAYS, Period
+from tallycast.analytics.model import MOST_DAYS, Period, UnknownRulesError
 from tallycast.analytics.reader import local_day
 from tallycast.analytics.rolling import LEAD_DAYS, Rolling, rolling
 from tallycast.analytics.series import MOST_DAYS_BY_STEP, DownloadSeries, Step, series
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from tallycast.analytics.series import EpisodeMarker
     from tallycast.analytics.shows import Shows
     from tallycast.feeds.items import EpisodeItem
+    from tallycast.measurement.rollups.model import Card
 
     Released = tuple[str, str | None, datetime]  # an episode's id, title and time
 
@@ -117,6 +120,37 @@ class Charts:
         """From requests to downloads."""
         asked, counting = self._ask(question)
         return waterfall(asked, self.reader.of(asked, "waterfall"), counting.rules.verdicts)
+
+    def discrepancy(self, question: Question, second: str) -> Discrepancy:
+        """The count beside that by a second rule set.
+
+        Raises:
+            UnknownRulesError: the tenant does not count by both.
+        """
+        one, first = self._ask(question, most=MOST_DAYS_COMPARED)
+        other, _ = self._ask(replace(question, rules=second), most=MOST_DAYS_COMPARED)
+        for name in (one.thing.rules, other.thing.rules):
+            if name not in first.settings.rules:
+                raise UnknownRulesError(
+                    f"nothing is counted by {name!r}; counted by are "
+                    f"{', '.join(first.settings.rules)}"
+                )
+        cards, others = self.reader.of(one, "waterfall"), self.reader.of(other, "waterfall")
+        apart: tuple[list[Card], list[Card]] = ([], [])
+        if question.episode_id is None:
+            days = sorted({card.day for card in (*cards, *others)})
+            counts = (
+                (day, self.reader.day(one.thing, day), self.reader.day(other.thing, day))
+                for day in days
+            )
+            episodes: dict[date, list[str]] = {}
+            for day, episode_id in largest(counts):
+                episodes.setdefault(day, []).append(episode_id)
+            for side, asked in zip(apart, (one, other), strict=True):
+                for day, some in episodes.items():
+                    found = self.reader.on_day(question.tenant, asked.thing.rules, day, some)
+                    side.extend(found.values())
+        return discrepancy((one, cards), (other, others), apart)
 
     def day(self, question: Question, day: date, *, limit: int, after: int) -> DayOfEpisodes:
         """A page of a day's episodes, from place `after` on, most downloads first."""

@@ -454,6 +454,16 @@ def test_a_user_agent_with_control_characters_is_malformed_in_every_format(
     assert is_malformed(row["user_agent"])
 
 
+@pytest.mark.parametrize("url", ["https://m.example/dl.php", "https://m.example/a.zip"])
+def test_what_a_redirect_saw_is_media_whatever_its_ending(url: str, tmp_path: Path) -> None:
+    path = _written(tmp_path / "log", [{"url": url}, {"url": "https://m.example/"}])
+    tracked = reading(path, LogSource(source="prefix"))
+    assert [row["media"] for row in rows(tracked)] == [url.removeprefix("https://")]
+    assert refused(tracked) == [(2, Reason.NO_FILE)]
+    log = reading(path, into=tmp_path / "log-read")
+    assert log.account.skipped == {Skip.NOT_MEDIA: 2}
+
+
 def test_requests_of_the_lake_are_read_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "log"
     lines = [{"range": "bytes=5-9"}, {"url": "https://m.example/live/7.ts"}, {"show_id": "show_1"}]

@@ -19,7 +19,6 @@ from tallycast.measurement.privacy import (
     months_around,
     packed,
 )
-from tallycast.measurement.privacy.files import KeyFileError, ring_in_file
 from tests.support.template import ROOT
 
 OCTOBER, NOVEMBER, DECEMBER = b"o" * 32, b"n" * 32, b"d" * 32
@@ -157,28 +156,6 @@ def test_months_go_over_the_end_of_the_year():
 def test_going_back_and_forth_by_months_ends_where_it_began(moment, count):
     month = month_of(moment)
     assert month_before(month_before(month, count), -count) == month
-
-
-def test_a_key_file_is_made_once_for_its_owner_alone_and_then_read(tmp_path):
-    path = tmp_path / "secret"
-    first = ring_in_file(path).pseudonym("203.0.113.7", NOON)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert ring_in_file(path).pseudonym("203.0.113.7", NOON) == first
-    assert [each.name for each in tmp_path.iterdir()] == ["secret"]
-
-
-@pytest.mark.parametrize("text", [b"", b"not hex", b"abcd", b"\xff\xfe", b"ab" * 31])
-def test_a_key_file_with_something_else_is_refused_and_left_alone(tmp_path, text):
-    path = tmp_path / "secret"
-    path.write_bytes(text)
-    with pytest.raises(KeyFileError):
-        ring_in_file(path)
-    assert path.read_bytes() == text
-
-
-def test_a_key_file_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
-    with pytest.raises(KeyFileError, match="No such file"):
-        ring_in_file(tmp_path / "nowhere" / "secret")
 
 
 def test_hashing_needs_the_standard_library_alone():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from tallycast.analytics.charts import Question
+from tallycast.analytics.discrepancy import Discrepancy
 from tallycast.analytics.drilldown import DayOfEpisodes
 from tallycast.analytics.model import (
     EpisodeNotFoundError,
@@ -46,6 +47,18 @@ class SeriesQuery(PeriodQuery):
     """Downloads over time."""
 
     step: Annotated[Step, Field(description="hour: at most 100 days; others: at most 400")] = "day"
+
+
+class DiscrepancyQuery(PeriodQuery):
+    """Two rule sets to be compared."""
+
+    second: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$",
+            description="The other rule set; the tenant has to count by it, too",
+        ),
+    ]
 
 
 class DayQuery(RulesQuery, PageQuery):
@@ -98,6 +111,22 @@ def show_waterfall(call: Call, query: PeriodQuery) -> Waterfall | Reply:
     From all requests to the downloads, rule by rule in the order in which they are applied.
     """
     return answered(call, query, numbers.charts().waterfall(query.question(call)))
+
+
+@downloads.get(
+    "/v1/downloads/discrepancy",
+    scope="downloads:read",
+    query=DiscrepancyQuery,
+    returns=Discrepancy,
+    raises=RAISES,
+)
+def show_discrepancy(call: Call, query: DiscrepancyQuery) -> Discrepancy | Reply:
+    """Compare the counts by two rule sets.
+
+    Together, by day, and the episodes and days that differ most, each with the rules that explain
+    the difference and whether it is within ±5 %. At most 31 days.
+    """
+    return answered(call, query, numbers.charts().discrepancy(query.question(call), query.second))
 
 
 @downloads.get(

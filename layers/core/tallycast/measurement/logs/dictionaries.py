@@ -64,6 +64,7 @@ class Dictionaries:
         enrichment: what is asked.
         playlist_folders: of the source's known playlists.
         scratch: folder for what is on its way into them.
+        only_media: whether all that is asked for is media.
     """
 
     def __init__(
@@ -72,10 +73,13 @@ class Dictionaries:
         enrichment: Enrichment,
         playlist_folders: frozenset[str],
         scratch: Path,
+        *,
+        only_media: bool = False,
     ) -> None:
         self._connection = connection
         self._enrichment = enrichment
         self._folders = playlist_folders
+        self._only_media = only_media
         self._file = scratch / "learnt"
         for table, columns in _TABLES.items():
             described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
@@ -85,7 +89,11 @@ class Dictionaries:
         """Everything in the table `facts` that is not known yet."""
         for batch in self._new("urls", "url", "SELECT url FROM facts WHERE url IS NOT NULL"):
             media, folders = self._enrichment.media, self._folders
-            self._keep("urls", [(url, *locate(url, media, folders)) for (url,) in batch])
+            only = self._only_media
+            self._keep(
+                "urls",
+                [(url, *locate(url, media, folders, only_media=only)) for (url,) in batch],
+            )
         if "ip" in layout.facts:
             asked = "SELECT ip, month FROM facts WHERE ip IS NOT NULL AND month IS NOT NULL"
             for batch in self._new("addresses", "ip, month", asked):

@@ -39,8 +39,21 @@ class Address(NamedTuple):
     problem: str | None = None
 
 
-def locate(url: str, media: Callable[[str], str], playlist_folders: frozenset[str]) -> Address:
+def locate(
+    url: str,
+    media: Callable[[str], str],
+    playlist_folders: frozenset[str],
+    *,
+    only_media: bool = False,
+) -> Address:
     """What a request for `url` (without query and fragment) asks for.
+
+    Args:
+        url: the address.
+        media: an address to `host/path` behind all prefixes.
+        playlist_folders: of known playlists.
+        only_media: whether nothing else is ever asked for, as of a redirect that leads to the
+            files of a feed: then an ending tells nothing, and every address is media.
 
     A playlist and the segments below a known playlist's folder are parts of one stream. Without
     a known playlist `.ts`, `.m4s` and files called like segments (`seg-12.aac`) are parts of the
@@ -54,7 +67,9 @@ def locate(url: str, media: Callable[[str], str], playlist_folders: frozenset[st
     if not (_HOST.fullmatch(host) or _HOST_6.fullmatch(host) or _international(host)):
         return Address(problem=Reason.NO_HOST)
     if not path:
-        return Address(skip=Skip.NOT_MEDIA)
+        return Address(problem=Reason.NO_FILE) if only_media else Address(skip=Skip.NOT_MEDIA)
+    if _ending(path) in _OTHER:
+        return Address(key) if only_media else Address(skip=Skip.NOT_MEDIA)
     return _part(key, playlist_folders)
 
 
@@ -71,9 +86,6 @@ def _problem(url: str) -> Reason | None:
 
 def _part(key: str, playlist_folders: frozenset[str]) -> Address:
     folder, _, name = key.rpartition("/")
-    ending = name.rpartition(".")[2].lower() if "." in name else ""
-    if ending in _OTHER:
-        return Address(skip=Skip.NOT_MEDIA)
     ancestor = folder
     for _ in range(_DEEPEST if playlist_folders else 0):
         if ancestor in playlist_folders:
@@ -81,9 +93,14 @@ def _part(key: str, playlist_folders: frozenset[str]) -> Address:
         ancestor = ancestor.rpartition("/")[0]
         if not ancestor:
             break
-    if ending in {"m3u8", "ts", "m4s", "cmfa", "cmfv"} or _SEGMENT.fullmatch(name):
+    if _ending(name) in {"m3u8", "ts", "m4s", "cmfa", "cmfv"} or _SEGMENT.fullmatch(name):
         return Address(folder, name)
     return Address(key)
+
+
+def _ending(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def _international(host: str) -> bool:

@@ -215,7 +215,11 @@ class _Reading:
         if self._dictionaries is None:
             folders = playlist_folders(self._source.playlists)
             self._dictionaries = Dictionaries(
-                self._connection, self._enrichment, folders, self._scratch
+                self._connection,
+                self._enrichment,
+                folders,
+                self._scratch,
+                only_media=self._source.source == "prefix",
             )
         facts = facts_sql(layout, self._source, self._now)
         run(f"CREATE OR REPLACE TEMP TABLE facts AS {facts}")

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     NO_URL = "no URL"
     NOT_HTTP = "URL is not http or https"
     NO_HOST = "URL has no host: name the host of this log in its source"
+    NO_FILE = "URL names no file"
     LONG_URL = "URL longer than 4 kB"
     BAD_METHOD = "method not understood"
     BAD_STATUS = "status not understood"
