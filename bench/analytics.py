@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import random
 import sys
 import time
@@ -40,7 +41,9 @@ from tallycast.measurement.rollups.model import (
     CountInfo,
     Hour,
     ListenerCount,
+    Thing,
 )
+from tallycast.measurement.rollups.reading import CardReader
 from tests.support.analytics import NOW, analytics_platform
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ RUNS = 15
 DAYS = 460  # 400, and what rolling looks back on
 EPISODES = 120
 MOST_MILLISECONDS = 100
+MOST_MILLISECONDS_OF_A_READ = 9
 LAST = NOW.date()
 COUNT = CountInfo(
     "acme", "iab-2.3", NOW, rules_digest="0123456789abcdef",
@@ -171,6 +175,16 @@ def bare(table: Any, first: date) -> Callable[[], int]:
     return query
 
 
+def reads(table: Any, episode_id: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """What is read of the rollups at once: a name and the call."""
+    cards, show = CardReader(table), Thing("acme", "iab-2.3", "show", "show_1")
+    day = LAST - timedelta(days=9)
+    yield "card of a day", lambda: cards.day(show, day)
+    yield "cards of 7 days", lambda: cards.days(show, day - timedelta(days=6), day).items
+    yield "downloads by age of an episode", lambda: cards.ages("acme", "iab-2.3", episode_id)
+    yield "listeners of a month", lambda: cards.listeners(show, "month", "2026-11", "2026-11")
+
+
 def charts(ids: list[str]) -> Iterator[tuple[str, str]]:
     """What is measured: a name and an address."""
     show = f"show_id=show_1&{PERIOD}"
@@ -193,12 +207,13 @@ def charts(ids: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def main(runs: int = RUNS) -> int:
-    """Print one line per chart; 1 when one takes more than 100 ms of processor time."""
+    """Print one line per read and chart; 1 when one takes more processor time than is promised."""
     print(f"\nCharts at the handler: a show of 5,000 downloads a day, {EPISODES} episodes")
     ok = True
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings(action="ignore"))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(patch.dict(os.environ, POWERTOOLS_METRICS_DISABLED="true"))
         platform = stack.enter_context(analytics_platform())
         ids = filled(platform)
         remembered = Remembered()
@@ -206,9 +221,17 @@ def main(runs: int = RUNS) -> int:
             patch.object(BotocoreStubber, "__call__", lambda *a, **k: remembered(*a, **k))  # noqa: PLW0108 - a method is bound, an object is not
         )
         logger.setLevel("ERROR")
-        query = bare(clients.table(platform.stacks.outputs["MetricsTable"]), LAST - timedelta(399))
+        table = clients.table(platform.stacks.outputs["MetricsTable"])
+        query = bare(table, LAST - timedelta(399))
         items, plain = query(), timed(query, runs)
         print(f"  {'bare Query of 400 days':30}{plain:>8.1f} ms   {items} items")
+        for name, read in reads(table, ids[8]):
+            if not read():
+                raise SystemExit(f"{name}: nothing is there")
+            took = timed(read, runs)
+            ok = ok and took <= MOST_MILLISECONDS_OF_A_READ
+            print(f"  {name:30}{took:>8.1f} ms")
+        print(f"  each within {MOST_MILLISECONDS_OF_A_READ} ms, beside DynamoDB's own time")
         for name, url in charts(ids):
             answer = platform.client.get(url)
             if answer.status != 200:

@@ -245,6 +245,9 @@ def test_volume_is_an_ips_also_where_referrers_make_listeners():
     assert verdicts_of(rules, rows) == ["volume"] * 10
     assert verdicts_of(rules, rows[:5]) == ["counted"] * 5
     assert verdicts_of(rules, [{**row, "network": "cellular"} for row in rows]) == ["counted"] * 10
+    # Two files of an episode are one episode.
+    episodes = [an_episode(f"cdn.example/{n}.mp3", episode_id=f"ep_{n // 2}") for n in range(10)]
+    assert verdicts_of(rules, rows, episodes) == ["counted"] * 10
 
 
 def test_rules_may_assume_a_bitrate_for_unknown_files():

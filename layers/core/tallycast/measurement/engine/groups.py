@@ -179,15 +179,20 @@ def _set_excess_apart(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None
     """Move all rows of an IP and day out of `count_rows` that ask for more than people do."""
     and_day = ", day" if plan.dated else ""
     by = f"{plan.limited_by}{and_day}"
+    # Where each file is counted by itself, an episode may have several numbers.
+    episode, known = f"(item & {LOW_MASK}) >> 1", ""
+    if plan.rules.unique_by != "episode":
+        known = f"JOIN count_episodes ON {episode} = e"
+        episode = "episode"
     limits = {
-        f"count(DISTINCT (item & {LOW_MASK}) >> 1)": plan.rules.most_episodes_per_ip,
+        f"count(DISTINCT {episode})": plan.rules.most_episodes_per_ip,
         "sum(n)": plan.rules.most_requests_per_ip,
     }
     exact = " OR ".join(f"{found} > {most}" for found, most in limits.items() if most is not None)
     suspects, wide = _buckets(connection, plan)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_flagged AS
-        SELECT {by} FROM count_groups WHERE ip IS NOT NULL AND n > 0 AND {suspects} IN (
+        SELECT {by} FROM count_groups {known} WHERE ip IS NOT NULL AND n > 0 AND {suspects} IN (
             SELECT {suspects} FROM count_groups WHERE ip IS NOT NULL AND n > 0
             GROUP BY {suspects}{and_day} HAVING {wide})
         GROUP BY {by} HAVING {exact}"""  # noqa: S608 - our own names
