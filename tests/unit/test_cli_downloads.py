@@ -220,6 +220,7 @@ def test_what_is_no_count_is_not_compared(tmp_path, document):
     ("row", "said"),
     [
         ("cdn.example/one.mp3,e,Europe/Berln,1,1,1", "'Europe/Berln' is no IANA time zone"),
+        ("cdn.example/one.mp3,e,Factory,1,1,1", "'Factory' is no IANA time zone"),
         (",e,UTC,1,1,1", "row 2 (?): no media"),
         ("cdn.example/one.mp3,,UTC,1,1,1", "row 2 (cdn.example/one.mp3): no episode_id"),
         ("https://cdn.example/one.mp3,e,UTC,1,1,1", "host/path alone is meant"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -30,13 +30,17 @@ class BadZoneError(PermanentError, ValueError):
     """There is no time zone of this name."""
 
 
+# Files beside the zones that mean another one on every machine, or none.
+_NO_PLACES: Final = frozenset({"localtime", "posixrules", "Factory"})
+
+
 def known_zone(name: str) -> str:
     """The name of an IANA time zone, as it is.
 
     Raises:
         BadZoneError: there is none of this name.
     """
-    if name not in available_timezones():
+    if name not in available_timezones() or name in _NO_PLACES:
         raise BadZoneError(f"{name!r} is no IANA time zone; write it like Europe/Berlin")
     return name
 
