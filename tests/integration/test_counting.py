@@ -8,6 +8,7 @@ import pytest
 from tallycast.aws.errors import ServiceUnavailableError
 from tallycast.measurement.counting.days import DayBeingCountedError, LeaseExpiredError
 from tallycast.measurement.intake.ingest import FileRewrittenError, Ingest
+from tallycast.measurement.lake.ledger import Ledger
 from tallycast.measurement.lake.store import LakeStore
 from tallycast.measurement.rulesets import UnknownRuleSetError
 from tests.support.measurement_platform import (
@@ -121,6 +122,45 @@ def test_bad_lines_of_a_version_that_was_overtaken_do_not_stay(platform, monkeyp
     assert bad_lines(platform) == 1
     platform.count_due()
     assert platform.card().downloads == 5
+
+
+def test_a_run_that_died_is_made_good_though_its_bad_line_is_good_by_now(platform, monkeypatch):
+    platform.deliver("day.csv", listeners(2), bad=3)
+    ahead = platform.now + timedelta(hours=30)
+    key = platform.drop("day.csv", a_log([*listeners(2), a_request(time=ahead)]))
+
+    def dies():
+        raise ServiceUnavailableError("gone")
+
+    before_bad_lines_are_written(platform, monkeypatch, dies)
+    with pytest.raises(ServiceUnavailableError):
+        platform.take(key)
+    platform.now += timedelta(hours=12)
+    for _ in range(2):
+        assert books(platform.take(key)) == (2, 0, 0, 2)
+        assert bad_lines(platform) == 0
+
+
+def test_bad_lines_that_were_written_late_by_a_run_that_died_go(platform, monkeypatch):
+    key = platform.drop("day.csv", a_log(listeners(4), bad=3))
+    settle = Ledger.settle
+
+    def dies(ledger, source):
+        if source.revision == 1:
+            raise ServiceUnavailableError("gone")
+        return settle(ledger, source)
+
+    def overtaken():
+        platform.deliver("day.csv", listeners(5), bad=1)  # another run is through meanwhile
+        monkeypatch.setattr(Ledger, "settle", dies)
+
+    before_bad_lines_are_written(platform, monkeypatch, overtaken)
+    with pytest.raises(ServiceUnavailableError):
+        platform.take(key)
+    assert bad_lines(platform) == 4
+    monkeypatch.undo()
+    assert books(platform.take(key)) == (5, 0, 0, 5)  # told of again, as a queue does
+    assert bad_lines(platform) == 1
 
 
 def test_a_rewritten_file_that_left_a_day_has_that_day_counted_again(platform):

@@ -173,6 +173,33 @@ def test_a_log_comes_out_of_a_pipe(tmp_path):
     assert json.loads(done.stdout)["downloads"] == 2
 
 
+def test_a_log_out_of_a_pipe_is_compared_whole(tmp_path):
+    line = (
+        '203.0.{}.{} - - [20/Sep/2026:10:00:00 +0000] "GET /a.mp3 HTTP/1.1" 200 5000000 "-" "UA"\n'
+    )
+    log = tmp_path / "access.log"
+    log.write_text("".join(line.format(n // 250, n % 250) for n in range(1000)))
+    arguments = ("downloads", "compare", log, "/dev/stdin", "--json")
+    total = json.loads(tallycast(*arguments, stdin=log.read_bytes()).stdout)["total"]
+    assert (total["first"], total["second"]) == (1000, 1000)
+    saved = json.dumps(counted(log)).encode()
+    total = json.loads(tallycast(*arguments, stdin=saved).stdout)["total"]
+    assert (total["first"], total["second"]) == (1000, 1000)
+
+
+def test_a_log_of_pictures_with_a_bad_line_was_read(tmp_path):
+    picture = {"url": "https://cdn.example/cover.jpg"}
+    found = counted(a_log(tmp_path / "log.csv", picture, picture, {"time": "yesterday"}))
+    assert (found["requests"], found["quarantined"], found["downloads"]) == (0, 1, 0)
+
+
+def test_empty_rows_and_lengths_that_are_not_known_are_no_mistakes(tmp_path):
+    episodes = tmp_path / "episodes.csv"
+    episodes.write_text("media,episode_id,length_bytes\ncdn.example/one.mp3,e,-1\n,,\n")
+    found = counted(a_log(tmp_path / "log.csv", {}), "--episodes", episodes)
+    assert list(found["by_episode"]) == ["e"]
+
+
 @pytest.mark.parametrize(
     "name", ["l" * 250, "ä" * 120, os.fsdecode(b"\xff\xfe.log"), "a'b[1]*.csv"]
 )
@@ -224,7 +251,7 @@ def test_what_is_no_count_is_not_compared(tmp_path, document):
         (",e,UTC,1,1,1", "row 2 (?): no media"),
         ("cdn.example/one.mp3,,UTC,1,1,1", "row 2 (cdn.example/one.mp3): no episode_id"),
         ("https://cdn.example/one.mp3,e,UTC,1,1,1", "host/path alone is meant"),
-        ("cdn.example/one.mp3,e,UTC,-1,1,1", "length_bytes is not possible"),
+        ("cdn.example/one.mp3,e,UTC,2000000000000,1,1", "length_bytes is not possible"),
         ("cdn.example/one.mp3,e,UTC,1,9000000000000000000,1", "bitrate_bps is not possible"),
         ("cdn.example/one.mp3,e,UTC,1,1,9223372036854775807", "header_bytes is not possible"),
         ("cdn.example/one.mp3,e,UTC,x,1,1", "cannot be read as episodes"),

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from tallycast.analytics.series import EpisodeMarker
     from tallycast.analytics.shows import Shows
     from tallycast.feeds.items import EpisodeItem
-    from tallycast.measurement.rollups.model import Card
 
     Released = tuple[str, str | None, datetime]  # an episode's id, title and time
 
@@ -135,22 +134,14 @@ class Charts:
                     f"nothing is counted by {name!r}; counted by are "
                     f"{', '.join(first.settings.rules)}"
                 )
-        cards, others = self.reader.of(one, "waterfall"), self.reader.of(other, "waterfall")
-        apart: tuple[list[Card], list[Card]] = ([], [])
-        if question.episode_id is None:
-            days = sorted({card.day for card in (*cards, *others)})
-            counts = (
-                (day, self.reader.day(one.thing, day), self.reader.day(other.thing, day))
-                for day in days
-            )
-            episodes: dict[date, list[str]] = {}
-            for day, episode_id in largest(counts):
-                episodes.setdefault(day, []).append(episode_id)
-            for side, asked in zip(apart, (one, other), strict=True):
-                for day, some in episodes.items():
-                    found = self.reader.on_day(question.tenant, asked.thing.rules, day, some)
-                    side.extend(found.values())
-        return discrepancy((one, cards), (other, others), apart)
+        cards, others = (self.reader.whole(each.thing, each.period) for each in (one, other))
+        if question.episode_id is not None:
+            return discrepancy((one, cards), (other, others))
+        places = largest(cards, others)
+        apart, others_apart = (
+            self.reader.episodes(question.tenant, each.thing.rules, places) for each in (one, other)
+        )
+        return discrepancy((one, cards), (other, others), (apart, others_apart))
 
     def day(self, question: Question, day: date, *, limit: int, after: int) -> DayOfEpisodes:
         """A page of a day's episodes, from place `after` on, most downloads first."""

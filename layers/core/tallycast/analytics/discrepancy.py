@@ -11,6 +11,7 @@ from tallycast.analytics.model import Asked, Chart, Standing
 from tallycast.analytics.tables import Table
 from tallycast.kernel.schema import Produced
 from tallycast.measurement.discrepancy import Difference, Line, differences
+from tallycast.measurement.rollups.model import Breakdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,19 +85,23 @@ class Discrepancy(Chart):
         return Table("discrepancy", columns, rows)
 
 
-def largest(
-    counts: Iterable[tuple[date, Card | None, Card | None]],
-) -> list[tuple[date, str]]:
-    """The days and episodes whose downloads differ most, from whole cards of both counts.
+def largest(first: Sequence[Card], second: Sequence[Card]) -> list[tuple[date, str]]:
+    """The days and episodes whose downloads differ most, from whole day cards of both counts.
 
-    Args:
-        counts: day, its card in the first count, its card in the second.
+    An episode that a card does not name has no downloads in it or, of a tenant, no more than the
+    least that the card names; then the difference is at least what is left.
     """
+    one, other = ({card.day: card.episodes for card in cards} for cards in (first, second))
     gaps: dict[tuple[date, str], int] = {}
-    for day, *cards in counts:
-        one, other = (card.episodes.values if card else {} for card in cards)
-        for episode_id in {*one, *other}:
-            gaps[day, episode_id] = abs(one.get(episode_id, 0) - other.get(episode_id, 0))
+    for day in one.keys() | other.keys():
+        sides = one.get(day, Breakdown()), other.get(day, Breakdown())
+        most = [min(side.values.values(), default=0) if side.other else 0 for side in sides]
+        for episode_id in sides[0].values.keys() | sides[1].values.keys():
+            named = [side.values.get(episode_id) for side in sides]
+            gap = abs((named[0] or 0) - (named[1] or 0))
+            if None in named:
+                gap = max(0, gap - most[named.index(None)])
+            gaps[day, episode_id] = gap
     apart = sorted((-gap, day, episode_id) for (day, episode_id), gap in gaps.items() if gap)
     return [(day, episode_id) for _, day, episode_id in apart[:MOST_EPISODES]]
 
@@ -104,17 +109,18 @@ def largest(
 def discrepancy(
     first: tuple[Asked, Sequence[Card]],
     second: tuple[Asked, Sequence[Card]],
-    episodes: tuple[Iterable[Card], Iterable[Card]],
+    episodes: tuple[Iterable[Card], Iterable[Card]] = ((), ()),
 ) -> Discrepancy:
     """The two counts of a period.
 
     Args:
-        first: the question under the one rule set, and its day cards with their waterfalls.
+        first: the question under the one rule set, and its day cards.
         second: the same under the other.
         episodes: cards of episodes in both counts, of the days on which they differ.
     """
     total, days = differences(_lines(first[1]), _lines(second[1]))
-    _, apart = differences(*map(_lines, episodes))
+    _, found = differences(*map(_lines, episodes))
+    apart = [each for each in found if each.first != each.second]
     apart.sort(key=lambda each: (-abs(each.second - each.first), str(each.day), each.episode_id))
     return Discrepancy(
         standing=first[0].standing,

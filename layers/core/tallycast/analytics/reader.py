@@ -192,15 +192,24 @@ class NumbersReader:
         """The whole card of one day."""
         return self.cards.day(thing, day)
 
+    def whole(self, thing: Thing, period: Period) -> list[Card]:
+        """The whole cards of a period's days."""
+        return list(self.cards.days(thing, period.first, period.last).items)
+
     def on_day(
         self, tenant: str, rules: str, day: date, episode_ids: Iterable[str]
     ) -> dict[str, Card]:
         """Episodes' whole cards of one day, by episode."""
+        cards = self.episodes(tenant, rules, [(day, each) for each in episode_ids])
+        return {card.id: card for card in cards}
+
+    def episodes(self, tenant: str, rules: str, places: Iterable[tuple[date, str]]) -> list[Card]:
+        """Whole cards of episodes on days."""
         wanted = [
-            {"pk": keys.of(tenant, rules, "episode", each), "sk": keys.day(day)}
-            for each in episode_ids
+            {"pk": keys.of(tenant, rules, "episode", episode_id), "sk": keys.day(day)}
+            for day, episode_id in places
         ]
-        return {str(item["id"]): card_of([item]) for item in read_items(self.table, wanted)}
+        return [card_of([item]) for item in read_items(self.table, wanted)]
 
     def ages(self, tenant: str, rules: str, episode_ids: Iterable[str]) -> dict[str, AgeTotals]:
         """Episodes' downloads since release, by episode."""

@@ -10,6 +10,7 @@ import click
 from tallycast.cli import counts
 from tallycast.cli.documents import BadDocumentError, print_json, read_json
 from tallycast.cli.options import as_json
+from tallycast.measurement.logs.reasons import Skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+# Skipped lines that show that the format was understood.
+_REQUESTS = (Skip.NOT_MEDIA, Skip.NO_REQUEST)
 
 
 def counting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -154,6 +157,7 @@ def compare(
     A and B are logs, or what `count --json` wrote.
     """
     from tallycast.measurement.discrepancy import compare as compared  # noqa: PLC0415 - DuckDB
+    from tallycast.measurement.filing import files  # noqa: PLC0415 - as above
 
     def document(path: Path, under: str) -> dict[str, Any]:
         if (before := _counted_before(path)) is not None:
@@ -162,7 +166,8 @@ def compare(
         with _filed((path,), source, reference, episodes, timezone) as read:
             return _count(read, of, timezone)
 
-    found = compared(document(a, rules), document(b, rules_b or rules))
+    with files(a, b) as (one, other):
+        found = compared(document(one, rules), document(other, rules_b or rules))
     if json_wanted:
         print_json(found)
     else:
@@ -174,7 +179,7 @@ def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
     from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
     from tallycast.measurement.filing import NothingReadableError  # noqa: PLC0415 - as above
 
-    if read.quarantined and not read.accepted:
+    if read.quarantined and not read.accepted and not read.skipped.keys() & {*_REQUESTS}:
         raise NothingReadableError(
             f"none of {read.quarantined:,} lines could be read ({counts.reasons(read.reasons)}): "
             "say with --source how they are written (docs/log-files.md)"

@@ -135,17 +135,30 @@ def filed(
         ) as db,
     ):
         folder = Path(name)
-        there = [_file(path, folder / f"piped-{n}") for n, path in enumerate(logs)]
+        there = [_file(path, folder / str(n)) for n, path in enumerate(logs)]
         found = read_logs(there, source or LogSource(), enrichment, folder, datetime.now(UTC))
         requests_relation(db, found)
         _episodes(db, episodes, zone)
         yield Filed(db, lists, tuple(there), tuple(found))
 
 
-def _file(path: Path, copy: Path) -> Path:
-    """The file, or a copy of what comes out of a pipe, which can be read only once."""
+@contextmanager
+def files(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Files that can be read again: those given, and copies of what comes out of pipes.
+
+    Raises:
+        UnreadableLogError: a pipe cannot be read.
+    """
+    with TemporaryDirectory() as name:
+        yield tuple(_file(path, Path(name) / str(n)) for n, path in enumerate(paths))
+
+
+def _file(path: Path, folder: Path) -> Path:
+    """The file, or a copy in a folder of what comes out of a pipe."""
     if path.is_file():
         return path
+    folder.mkdir()
+    copy = folder / path.name
     try:
         with path.open("rb") as pipe, copy.open("wb") as file:
             shutil.copyfileobj(pipe, file)
@@ -194,6 +207,9 @@ def _given(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         raise EpisodesFileError(f"{path} cannot be read as episodes: {reason}") from error
+    # Spreadsheets leave empty rows, and some tables say -1 for what they do not know.
+    db.execute("DELETE FROM episodes WHERE coalesce(media, episode_id, '') = ''")
+    db.execute("UPDATE episodes SET length_bytes = NULL WHERE length_bytes < 0")
     impossible = " ".join(f"WHEN {test} THEN '{said}'" for said, test in _IMPOSSIBLE.items())
     wrong = db.execute(
         f"""SELECT row, said, media FROM (

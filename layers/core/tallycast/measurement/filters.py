@@ -58,18 +58,19 @@ def is_bad_referrer(referrer: str | None, bad_hosts: Sequence[str] = ()) -> bool
     if re.search(_NO_ADDRESS, text):
         return True
     found = re.match(_HOST, text.lower())
-    return found is not None and found[1] in {_bare(host) for host in bad_hosts}
+    return found is not None and found[1] in {bare_host(host) for host in bad_hosts}
 
 
-def _bare(host: str) -> str:
-    return host.strip().lower().removeprefix("www.")
+def bare_host(host: str) -> str:
+    """A host as it is compared: in lower case, without `www.` and a dot at its end."""
+    return host.strip().lower().removesuffix(".").removeprefix("www.")
 
 
 def bad_referrer_sql(bad_hosts: Sequence[str]) -> str:
     """`is_bad_referrer` as SQL."""
     if not bad_hosts:
         return CONDITIONS["bad_referrer"]
-    hosts = ", ".join("'" + _bare(host).replace("'", "''") + "'" for host in sorted(bad_hosts))
+    hosts = ", ".join("'" + bare_host(host).replace("'", "''") + "'" for host in sorted(bad_hosts))
     return f"""referrer <> '' AND (regexp_matches(referrer, '{_NO_ADDRESS}')
         OR regexp_extract(lower(referrer), '{_HOST}', 1) IN ({hosts}))"""
 

@@ -34,7 +34,7 @@ REPEAT: Final = "repeat"
 NOT_ENOUGH: Final[dict[str, str]] = {"one_minute": "below_threshold", "any_bytes": "no_bytes"}
 
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
-_HOST: Final = re.compile(r"(?:[\w-]+\.)*[\w-]+", re.IGNORECASE)
+_NO_HOST: Final = re.compile(r"[\s/:?#@'\"<>();,]")
 
 
 class UnknownRuleSetError(PermanentError):
@@ -101,7 +101,7 @@ class RuleSet(Produced):
     @classmethod
     def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         for host in hosts:
-            if not _HOST.fullmatch(host.strip()) or host.strip().lower() == "www":
+            if _NO_HOST.search(host.strip()) or not filters.bare_host(host):
                 raise ValueError(f"{host!r} is no host: write it like spam.example, nothing else")
         return hosts
 

@@ -70,7 +70,7 @@ def test_a_minute_may_be_waived_where_nothing_preloads():
         ({"name": "x", "most_requests_per_ip": 10**45}, "most_requests_per_ip"),
         ({"name": "x", "assumed_bitrate_bps": 10**18}, "assumed_bitrate_bps"),
         ({"name": "x", "bad_referrers": [""]}, "bad_referrers"),
-        ({"name": "x", "bad_referrers": ["www."]}, "bad_referrers"),
+        ({"name": "x", "bad_referrers": ["."]}, "bad_referrers"),
         ({"name": "x", "bad_referrers": ["https://spam.example/"]}, "no host"),
         ({"name": "x", "bad_referrers": ["a'); DROP TABLE requests; --"]}, "no host"),
         ({"name": "x", "colour": "red"}, "colour"),
@@ -111,6 +111,17 @@ def test_any_document_gives_a_rule_set_or_a_clear_error(document):
 def test_every_verdict_has_a_reason_an_auditor_can_read():
     every = {verdict for rules in BUILT_IN.values() for verdict in rules.verdicts}
     assert every | set(REQUEST_RULES) <= REASONS.keys()
+
+
+@pytest.mark.parametrize(
+    "host", ["spam.example", "www.Spam.example", "spam.example.", "bücher.example", "हिन्दी.भारत", "192.0.2.7"]
+)  # fmt: skip
+def test_hosts_of_bad_referrers_may_be_anybodys(host):
+    mine = own_rule_set({"name": "x", "bad_referrers": [host]})
+    rows = [a_request(MONDAY, referrer=f"https://{host.removesuffix('.').lower()}/page")]
+    assert downloads_of(mine, rows) == 0
+    assert downloads_of(mine, [a_request(MONDAY, referrer="https://other.example/")]) == 1
+    assert downloads_of(mine, [a_request(MONDAY, referrer="android-app")]) == 1
 
 
 def test_hostile_parameters_reach_no_query():

@@ -23,6 +23,7 @@ from tallycast.measurement.logs import (
     read_logs,
     requests_relation,
 )
+from tallycast.measurement.logs.names import assigned
 from tallycast.measurement.logs.reading import BadSourceError
 from tallycast.measurement.logs.reasons import Reason, Skip
 from tests.support.log_files import ENRICHMENT, NOW, RING, SHAPES, some_requests
@@ -406,8 +407,12 @@ def test_the_length_of_an_answer_is_not_that_of_the_file(tmp_path: Path) -> None
 
 
 def test_how_long_a_request_took_is_not_when_it_was(tmp_path: Path) -> None:
+    names = ["time_local", "request_time", "ip", "url"]
+    assert "time" not in assigned(names, {})
+    assert assigned(names, {"time": "request_time"})["time"] == "request_time"
     path = tmp_path / "log"
-    path.write_text(json.dumps({"time_local": GOOD["time"], "request_time": "0.003"} | GOOD) + "\n")
+    line = {"timestamp": "2026-11-01T00:00:00Z", "request_time": "0.003", "ip": GOOD["ip"]}
+    path.write_text(json.dumps({**line, "url": GOOD["url"]}) + "\n")
     (row,) = rows(reading(path))
     assert row["time"] == datetime(2026, 11, 1)
 
@@ -464,15 +469,26 @@ def test_what_a_redirect_saw_is_media_whatever_its_ending(url: str, tmp_path: Pa
     assert log.account.skipped == {Skip.NOT_MEDIA: 2}
 
 
-def test_requests_of_the_lake_are_read_as_they_are(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    lines = [{"range": "bytes=5-9"}, {"url": "https://m.example/live/7.ts"}, {"show_id": "show_1"}]
-    (day,) = reading(_written(path, lines), into=tmp_path / "one").days.values()
+@pytest.mark.parametrize(
+    ("lines", "source"),
+    [
+        ([{"range": "bytes=5-9"}, {"url": "https://m.example/live/7.ts"}, {"show_id": "s"}], {}),
+        ([{"url": "https://m.example/dl.php"}], {"source": "prefix"}),
+        ([{"url": f"https://m.example/live/{name}"} for name in ("x.m3u8", "one.aac", "b/2.aac")],
+         {"playlists": {"m.example/live/x.m3u8"}}),
+    ],
+)  # fmt: skip
+def test_requests_of_the_lake_are_read_as_they_are(
+    lines: list[dict[str, str]], source: dict[str, Any], tmp_path: Path
+) -> None:
+    path = _written(tmp_path / "log", lines)
+    intake = reading(path, LogSource(**source), into=tmp_path / "one")
+    (day,) = intake.days.values()
     again = rows(reading(day, into=tmp_path / "two", file_id="other"))
-    first = rows(reading(path, into=tmp_path / "one"))
     differ = {"file_id", "line"}
+    assert len(again) == len(lines)
     assert [{k: v for k, v in row.items() if k not in differ} for row in again] == [
-        {k: v for k, v in row.items() if k not in differ} for row in first
+        {k: v for k, v in row.items() if k not in differ} for row in rows(intake)
     ]
 
 

@@ -64,9 +64,11 @@ def build(connection: duckdb.DuckDBPyConnection, plan: Plan, classifier: Classif
 def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """`count_media`: every file of the requests, with what is known of it."""
     parts = "bool_or(COALESCE(part, '') <> '')" if plan.has_slots else "FALSE"
+    told = "min(total_bytes) FILTER (total_bytes > 0)" if plan.has_totals else "NULL::BIGINT"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_seen AS
-        SELECT media, {parts} AS segmented FROM {plan.source} GROUP BY media"""  # noqa: S608 - our own names
+        SELECT media, {parts} AS segmented, {told} AS least_told
+        FROM {plan.source} GROUP BY media"""  # noqa: S608 - our own names
     )
     columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in EPISODES.items())
     connection.execute(
@@ -93,7 +95,7 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_media AS
         WITH joined AS (
-            SELECT seen.media AS media_key, seen.segmented,
+            SELECT seen.media AS media_key, seen.segmented, seen.least_told,
                 COALESCE(known.episode_id, unknown.episode_id) AS episode,
                 COALESCE(known.show_id, unknown.show_id, '') AS show_name,
                 {"'UTC'" if plan.rules.zone == "utc" else "COALESCE(known.zone, 'UTC')"} AS zone,
@@ -103,7 +105,7 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             FROM count_seen AS seen
             LEFT JOIN count_known AS known ON seen.media = known.media
             LEFT JOIN count_unknown AS unknown ON seen.media IS NOT DISTINCT FROM unknown.media)
-        SELECT media_key, segmented, episode, length, minute, is_playlist,
+        SELECT media_key, segmented, least_told, episode, length, minute, is_playlist,
             (row_number() OVER (ORDER BY episode, media_key) - 1)::INTEGER AS m,
             (dense_rank() OVER (ORDER BY {same}) - 1)::INTEGER AS e,
             min(show_name) OVER same AS show_name, min(zone) OVER same AS zone,

@@ -94,20 +94,20 @@ def _credit_columns(plan: Plan) -> dict[str, str]:
     """The first byte, how many from there on, what is needed (`t`), and the weight `w`.
 
     The weight is `ENOUGH` for a request that is enough by itself, else the share of what is
-    needed, or 1 where that hangs on other requests: they may tell (`told`) the size of the file.
-    With them, where it takes more than one range to say: the file and its part.
+    needed. Other requests may tell (`told`) that the file is smaller than a request knows: its
+    weight is then the share of the least that any of them tells, and 1 at most. With them, where
+    it takes more than one range to say: the file and its part.
     """
-    unsure = ["t IS NULL"]
+    several = "spans IS NOT NULL" if plan.has_spans else "FALSE"
     found = {"a": "a", "c": _CREDIT}
     if plan.has_totals or plan.has_slots:
         found["t"] = "t"
+    share = "c / t"
     if plan.has_totals:
         found["told"] = "COALESCE(total_bytes, 0) > 0"
-        unsure.append(f"NOT {found['told']}")
-    if plan.has_spans:
-        unsure.append("spans IS NOT NULL")
-    found["w"] = f"""CASE WHEN ok THEN {ENOUGH} WHEN {" OR ".join(unsure)} THEN 1
-        ELSE c / t END::FLOAT"""
+        share = f"CASE WHEN {found['told']} THEN c / t ELSE LEAST(1, c / LEAST(t, least_told)) END"
+    found["w"] = f"""CASE WHEN ok THEN {ENOUGH} WHEN t IS NULL OR {several} THEN 1
+        ELSE {share} END::FLOAT"""
     if plan.has_slots:
         found |= {"m": "m", "slot": "hash(m, COALESCE(part, ''))"}
     if plan.has_spans:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 from duckdb import connect
@@ -142,6 +142,7 @@ class Ingest:
         if again:
             # The last run may have died before it said so.
             self.marker.requests_changed(tenant, before.days, self.clock())
+            self.lake.delete(before.outdated)
         if again and before.settled:
             return self._known(before)
         [file_id] = before.touched if again else [before.id_of(version.etag)]
@@ -206,8 +207,9 @@ class Ingest:
         """Have the bad lines of this version lie in the lake, and those of no earlier one."""
         if source.settled:
             return
-        if source.quarantine:
-            self.lake.put(_quarantine(read.quarantine, expired), source.quarantine)
+        lines = _quarantine(read.quarantine, expired)
+        if lines is not None and source.quarantine:
+            self.lake.put(lines, source.quarantine)
         self.lake.delete(source.outdated)
         try:
             self.ledger.settle(source)
@@ -243,10 +245,14 @@ class Ingest:
         )
 
 
-def _quarantine(read: Path | None, expired: Sequence[Path]) -> Path:
-    """The bad lines of a file, with those of days that the tenant keeps no longer."""
+def _quarantine(read: Path | None, expired: Sequence[Path]) -> Path | None:
+    """The bad lines of a file, with those of days that the tenant keeps no longer.
+
+    None when there are none: what was bad may be good in a later reading, because the clock has
+    gone on, a key has been made, or the source has been corrected.
+    """
     if not expired:
-        return cast("Path", read)
+        return read
     path = expired[0].with_suffix(".expired")
     bad = f"UNION ALL FROM '{read}'" if read is not None else ""
     late = ", ".join(f"'{each}'" for each in expired)

@@ -77,8 +77,8 @@ class Source:
         touched: every file id that may still have entries, with its days. There are several only
             after a run died in the middle of a file with very many days.
         quarantine: the object with the bad lines of that version; '' if it has none.
-        outdated: objects with bad lines of earlier versions, which are to go.
-        settled: whether the one lies there and the others are gone.
+        outdated: objects with bad lines of earlier versions, which are to go, the last ones.
+        settled: whether the one lies there and the others were deleted.
     """
 
     tenant: str

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 MOST_WRITES: Final = 99  # DynamoDB takes 100 in a transaction; one is the source's
+# An overtaken run may write its bad lines late: those of so many versions are deleted again.
+MOST_OUTDATED: Final = 20
 
 
 class SourceChangedError(RetryableError):
@@ -150,7 +152,7 @@ class Ledger:
             raise ForeignFileError(f"the rows of {source.name} belong under {file_id}")
         days = tuple(sorted(file.day for file in files))
         writes = self._writes(source, files)
-        outdated = tuple(sorted({*source.outdated, source.quarantine} - {quarantine, ""}))
+        outdated = sorted({*source.outdated, source.quarantine} - {quarantine, ""})
         last = Source(
             tenant=source.tenant,
             name=source.name,
@@ -159,7 +161,7 @@ class Ledger:
             revision=source.revision + 1,
             touched={file_id: days},
             quarantine=quarantine,
-            outdated=outdated,
+            outdated=tuple(outdated[-MOST_OUTDATED:]),
             settled=not (quarantine or outdated),
         )
         steps = list(_chunks(writes))
@@ -189,13 +191,9 @@ class Ledger:
             with translated(f"settle {source.name}"):
                 self._table.update_item(
                     Key=keys.source(source.tenant, source.name),
-                    UpdateExpression="SET settled = :yes, outdated = :none",
+                    UpdateExpression="SET settled = :yes",
                     ConditionExpression="revision = :seen",
-                    ExpressionAttributeValues={
-                        ":yes": True,
-                        ":none": [],
-                        ":seen": source.revision,
-                    },
+                    ExpressionAttributeValues={":yes": True, ":seen": source.revision},
                 )
         except ConditionFailedError as error:
             raise SourceChangedError(

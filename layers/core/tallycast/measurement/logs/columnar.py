@@ -11,7 +11,7 @@ import duckdb
 
 from tallycast.measurement.logs import cloudfront
 from tallycast.measurement.logs import expressions as sql
-from tallycast.measurement.logs.layout import Layout, member, templated
+from tallycast.measurement.logs.layout import PART, Layout, member, templated
 from tallycast.measurement.logs.names import assigned, plain, suffices
 
 if TYPE_CHECKING:
@@ -76,15 +76,15 @@ def by_names(file: ParquetFile, mapping: Mapping[str, str], url_template: str) -
     """Columns found by mapping, by our names or by common ones."""
     found = assigned(file.names, mapping)
     facts = {f: member(theirs) for f, theirs in found.items()}
+    located = False
     if _is_of_the_lake(file.names, found):
-        part = (
-            f"coalesce('/' || nullif({member('part')}, ''), '')" if "part" in file.names else "''"
-        )
-        facts["url"] = f"('https://' || {member('media')} || {part})"
+        located = True
+        part = member("part") if "part" in file.names else "NULL"
+        facts["url"] = f"({member('media')} || {sql.text(PART)} || coalesce({part}, ''))"
     if url_template:
         columns = {name: sql.known(member(name)) for name in file.names}
         facts["url"] = templated(url_template, columns)
-    return Layout(record="r", facts=facts, of_text=False)
+    return Layout(record="r", facts=facts, of_text=False, located=located)
 
 
 def _is_of_the_lake(names: tuple[str, ...], found: Mapping[str, str]) -> bool:

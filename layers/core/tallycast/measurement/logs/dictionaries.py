@@ -17,7 +17,8 @@ from urllib.parse import unquote
 from tallycast.measurement.lengths import LONGEST_KEPT
 from tallycast.measurement.logs import expressions as sql
 from tallycast.measurement.logs.enrichment import plain_address
-from tallycast.measurement.logs.media import locate
+from tallycast.measurement.logs.layout import PART
+from tallycast.measurement.logs.media import Address, locate
 from tallycast.measurement.logs.reasons import Reason
 
 if TYPE_CHECKING:
@@ -88,12 +89,7 @@ class Dictionaries:
     def learn(self, layout: Layout) -> None:
         """Everything in the table `facts` that is not known yet."""
         for batch in self._new("urls", "url", "SELECT url FROM facts WHERE url IS NOT NULL"):
-            media, folders = self._enrichment.media, self._folders
-            only = self._only_media
-            self._keep(
-                "urls",
-                [(url, *locate(url, media, folders, only_media=only)) for (url,) in batch],
-            )
+            self._keep("urls", [(url, *self._address(url, layout)) for (url,) in batch])
         if "ip" in layout.facts:
             asked = "SELECT ip, month FROM facts WHERE ip IS NOT NULL AND month IS NOT NULL"
             for batch in self._new("addresses", "ip, month", asked):
@@ -111,10 +107,21 @@ class Dictionaries:
                 self._keep(
                     "words",
                     [
-                        (word, *(unescaped(word, layout.escapes, most=most) for most in (2, 1)))
+                        (
+                            word,
+                            unescaped(word, layout.escapes, most=2, control="\ufffd"),
+                            unescaped(word, layout.escapes, most=1, control=" "),
+                        )
                         for (word,) in batch
                     ],
                 )
+
+    def _address(self, url: str, layout: Layout) -> Address:
+        """What a URL asks for."""
+        if layout.located:
+            media, _, part = url.partition(PART)
+            return Address(media, part)
+        return locate(url, self._enrichment.media, self._folders, only_media=self._only_media)
 
     def _addresses(self, asked: Sequence[tuple[str, date]]) -> Iterator[tuple[Any, ...]]:
         """The rows of `addresses` for addresses as they stand in the log, and their months."""
@@ -169,7 +176,9 @@ class Dictionaries:
         )
 
 
-def unescaped(text: str, escapes: Literal["", "percent", "backslash"], *, most: int) -> str:
+def unescaped(
+    text: str, escapes: Literal["", "percent", "backslash"], *, most: int, control: str
+) -> str:
     r"""What the client sent, at most 2 kB of it.
 
     CloudFront writes `%20` for a space and `%25` for a percent sign; older logs encoded the percent
@@ -179,8 +188,9 @@ def unescaped(text: str, escapes: Literal["", "percent", "backslash"], *, most: 
         text: as it stands in the log.
         escapes: how the log writes unusual characters.
         most: how often percent signs are decoded: twice in a user agent, in which nobody means
-            one; once in a referrer, where those that are left came with it. Control characters
-            of a user agent become U+FFFD, those of a referrer spaces.
+            one; once in a referrer, where those that are left came with it.
+        control: what becomes of control characters: in a user agent U+FFFD, so that it stays
+            malformed; in a referrer spaces, which no address has.
     """
     if escapes == "percent":
         plain = unquote(text)
@@ -188,9 +198,7 @@ def unescaped(text: str, escapes: Literal["", "percent", "backslash"], *, most: 
             plain = unquote(plain)
     else:
         plain = _ESCAPED.sub(_character, text)
-    # A user agent with control characters is malformed, and stays so; a referrer has spaces then.
-    unprintable = "\ufffd" if most > 1 else " "
-    printable = "".join(c if c >= " " and c != "\x7f" else unprintable for c in plain.strip())
+    printable = "".join(c if c >= " " and c != "\x7f" else control for c in plain.strip())
     return printable.encode("utf-8", "replace").decode()[:LONGEST_KEPT].strip()
 
 

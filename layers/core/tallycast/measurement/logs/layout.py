@@ -21,6 +21,9 @@ FACTS: Final = (
     "request_id", "show_id", "source", "kind",
 )  # fmt: skip
 
+PART: Final = "\x1f"
+"""Between media and part where both stand in one text."""
+
 Facts = dict[str, str]
 """Fact → SQL expression over a parsed line (`r`, or `text` itself)."""
 
@@ -38,6 +41,7 @@ class Layout:
         source: who saw the request, where neither the row nor the source says it.
         foreign_shows: whether its names of shows are another system's.
         of_text: whether a record is a line, or else a row whose members are `r`.
+        located: whether `url` is what a URL means already: media, `PART`, part.
     """
 
     record: str
@@ -48,6 +52,7 @@ class Layout:
     source: Literal["log", "prefix"] = "log"
     foreign_shows: bool = False
     of_text: bool = True
+    located: bool = False
 
     @property
     def escaped(self) -> tuple[str, ...]:
