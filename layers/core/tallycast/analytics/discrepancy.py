@@ -10,7 +10,7 @@ from pydantic import Field
 from tallycast.analytics.model import Asked, Chart, Standing
 from tallycast.analytics.tables import Table
 from tallycast.kernel.schema import Produced
-from tallycast.measurement.discrepancy import Difference, Line, differences
+from tallycast.measurement.discrepancy import Difference, Line, differences, largest_first
 from tallycast.measurement.rollups.model import Breakdown
 
 if TYPE_CHECKING:
@@ -119,16 +119,15 @@ def discrepancy(
         episodes: cards of episodes in both counts, of the days on which they differ.
     """
     total, days = differences(_lines(first[1]), _lines(second[1]))
-    _, found = differences(*map(_lines, episodes))
-    apart = [each for each in found if each.first != each.second]
-    apart.sort(key=lambda each: (-abs(each.second - each.first), str(each.day), each.episode_id))
+    _, of_episodes = differences(*map(_lines, episodes))
     return Discrepancy(
         standing=first[0].standing,
         second_standing=second[0].standing,
         total=Apart(**_of(total)),
         days=[DayApart(**_of(each), day=each.day) for each in days],
         episodes=[
-            EpisodeApart(**_of(each), day=each.day, episode_id=each.episode_id) for each in apart
+            EpisodeApart(**_of(each), day=each.day, episode_id=each.episode_id)
+            for each in largest_first(of_episodes)
         ],
     )
 

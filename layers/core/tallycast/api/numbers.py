@@ -12,6 +12,7 @@ from tallycast.analytics.tables import to_csv
 from tallycast.api.call import Reply
 from tallycast.api.paging import Query
 from tallycast.kernel.written import Day  # noqa: TC001 - a model's field
+from tallycast.measurement.tenancy import RuleSetName
 
 if TYPE_CHECKING:
     from tallycast.analytics.tables import Table
@@ -22,9 +23,7 @@ CSV: Final = "text/csv"
 C = TypeVar("C", bound=Chart)
 Format = Literal["json", "csv"] | None
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,199}$")]
-RulesName = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$", description="Rule set; the tenant's first")
-]
+RulesName = Annotated[RuleSetName, Field(description="Rule set; the tenant's first")]
 
 
 class TableQuery(Query):

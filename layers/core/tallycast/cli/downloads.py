@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 # Skipped lines that show that the format was understood.
-_REQUESTS = (Skip.NOT_MEDIA, Skip.NO_REQUEST)
+_UNDERSTOOD = frozenset({Skip.NOT_MEDIA, Skip.NO_REQUEST})
 
 
 def counting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -179,7 +179,7 @@ def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
     from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
     from tallycast.measurement.filing import NothingReadableError  # noqa: PLC0415 - as above
 
-    if read.quarantined and not read.accepted and not read.skipped.keys() & {*_REQUESTS}:
+    if read.quarantined and not read.accepted and not read.skipped.keys() & _UNDERSTOOD:
         raise NothingReadableError(
             f"none of {read.quarantined:,} lines could be read ({counts.reasons(read.reasons)}): "
             "say with --source how they are written (docs/log-files.md)"

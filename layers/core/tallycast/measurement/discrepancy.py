@@ -91,6 +91,14 @@ def differences(
     return total, lines
 
 
+def largest_first(lines: Iterable[Difference]) -> list[Difference]:
+    """Those that differ at all, the largest difference first."""
+    apart = [line for line in lines if line.first != line.second]
+    return sorted(
+        apart, key=lambda line: (-abs(line.second - line.first), str(line.day), line.episode_id)
+    )
+
+
 def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
     """Compare two counts as `engine.Count.document` gives them.
 
@@ -105,8 +113,7 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(document.get("rules"), str):
             raise NoCountError(_NO_COUNT)
     total, lines = differences(_lines(a), _lines(b))
-    apart = [line for line in lines if line.first != line.second]
-    apart.sort(key=lambda line: (-abs(line.second - line.first), str(line.day), line.episode_id))
+    apart = largest_first(lines)
     return {
         "first": _named(a),
         "second": _named(b),

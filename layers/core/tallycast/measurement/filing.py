@@ -130,16 +130,16 @@ def filed(
     )
     with (
         TemporaryDirectory() as name,
+        files(*logs) as there,
         duckdb.connect(
             config={"memory_limit": memory_limit, "temp_directory": f"{name}/spill"}
         ) as db,
     ):
         folder = Path(name)
-        there = [_file(path, folder / str(n)) for n, path in enumerate(logs)]
         found = read_logs(there, source or LogSource(), enrichment, folder, datetime.now(UTC))
         requests_relation(db, found)
         _episodes(db, episodes, zone)
-        yield Filed(db, lists, tuple(there), tuple(found))
+        yield Filed(db, lists, there, tuple(found))
 
 
 @contextmanager

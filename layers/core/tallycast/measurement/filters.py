@@ -87,7 +87,7 @@ def is_malformed(user_agent: str | None) -> bool:
         return False
     return (
         len(text) > LONGEST_AGENT
-        or not (text[0].isalpha() or any(letter.isalpha() for letter in text))
+        or not any(letter.isalpha() for letter in text)
         or (not text.isprintable() and any(unicodedata.category(s) in _NO_TEXT for s in text))
         or _TRICK.search(text) is not None
     )

@@ -24,6 +24,7 @@ from tallycast.api.paging import CursorInvalidError, PageQuery, encode_cursor
 from tallycast.api.routes import Routes
 from tallycast.feeds.store import ShowNotFoundError
 from tallycast.kernel.errors import NotFoundError
+from tallycast.measurement.tenancy import RuleSetName  # noqa: TC001 - a model's field
 
 if TYPE_CHECKING:
     from tallycast.api.call import Call, Reply
@@ -53,11 +54,7 @@ class DiscrepancyQuery(PeriodQuery):
     """Two rule sets to be compared."""
 
     second: Annotated[
-        str,
-        Field(
-            pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$",
-            description="The other rule set; the tenant has to count by it, too",
-        ),
+        RuleSetName, Field(description="The other rule set; the tenant has to count by it, too")
     ]
 
 

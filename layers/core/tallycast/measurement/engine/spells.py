@@ -177,7 +177,7 @@ def _cover(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     slots = ", slot, m" if plan.has_slots else ""
     # What is needed hangs on the request only where requests tell the size of the file.
     told = plan.has_totals or plan.has_slots
-    # What a log says of a file's size is right, for all requests for it.
+    # What a log says of a file's size goes before what the feed says, also for requests beside it.
     most = "COALESCE(max({0}) FILTER (told), max({0}))" if plan.has_totals else "max({0})"
     needed = f", {most.format('t')} AS needed" if told else ""
     if plan.has_totals:

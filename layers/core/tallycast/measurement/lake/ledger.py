@@ -196,9 +196,7 @@ class Ledger:
                     ExpressionAttributeValues={":yes": True, ":seen": source.revision},
                 )
         except ConditionFailedError as error:
-            raise SourceChangedError(
-                f"{source.name} was taken in by another run meanwhile", source=source.name
-            ) from error
+            raise _overtaken(source) from error
 
     def _within_horizon(self, tenant: str, files: Sequence[RequestFile]) -> None:
         horizon = self.horizon(tenant)
@@ -274,9 +272,7 @@ class Ledger:
         try:
             self._transact([*writes, switch], f"take in {source.name}")
         except ConditionFailedError as error:
-            raise SourceChangedError(
-                f"{source.name} was taken in by another run meanwhile", source=source.name
-            ) from error
+            raise _overtaken(source) from error
 
     # ── compaction and retention ──
 
@@ -356,6 +352,12 @@ class Ledger:
             self._table.meta.client.transact_write_items(
                 TransactItems=cast("list[TransactWriteItemTypeDef]", writes)
             )
+
+
+def _overtaken(source: Source) -> SourceChangedError:
+    return SourceChangedError(
+        f"{source.name} was taken in by another run meanwhile", source=source.name
+    )
 
 
 def _chunks(writes: Mapping[date, list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:

@@ -68,8 +68,8 @@ def locate(
         return Address(problem=Reason.NO_HOST)
     if not path:
         return Address(problem=Reason.NO_FILE) if only_media else Address(skip=Skip.NOT_MEDIA)
-    if _ending(path) in _OTHER:
-        return Address(key) if only_media else Address(skip=Skip.NOT_MEDIA)
+    if _ending(path) in _OTHER and not only_media:
+        return Address(skip=Skip.NOT_MEDIA)
     return _part(key, playlist_folders)
 
 
