@@ -190,7 +190,7 @@ def naive_count(rules: RuleSet, rows: list[Row], episodes: list[Row]) -> NaiveCo
         known.setdefault(episode["media"], episode)
     alive: list[Row] = []
     for row in rows:
-        episode = known.get(row["media"])
+        episode = _episode_of(row, known)
         zone = ZoneInfo(episode["zone"] if episode and rules.zone == "show" else "UTC")
         place = row["file_id"], row["line"]
         result.days[place] = row["time"].replace(tzinfo=ZoneInfo("UTC")).astimezone(zone).date()
@@ -217,6 +217,11 @@ def naive_count(rules: RuleSet, rows: list[Row], episodes: list[Row]) -> NaiveCo
         for window in _windows(group, rules, result):
             _judge(window, rules, known, result)
     return result
+
+
+def _episode_of(row: Row, known: dict[str, Row]) -> Row | None:
+    media = row["media"] or ""
+    return known.get(media, known.get(media.partition("?")[0]))
 
 
 def _ip(row: Row) -> str:
@@ -373,7 +378,7 @@ def _holds_a_minute(window: list[Row], rules: RuleSet, known: dict[str, Row]) ->
             continue
         if row["source"] != "log" or (row["status"] is None and row["bytes_sent"] is None):
             return True
-        episode = known.get(row["media"], {})
+        episode = _episode_of(row, known) or {}
         length = episode.get("length_bytes") or None
         size = (row["total_bytes"] or None) if row["part"] else (row["total_bytes"] or length)
         rate = episode.get("bitrate_bps") or rules.assumed_bitrate_bps

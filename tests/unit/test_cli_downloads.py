@@ -131,6 +131,23 @@ def test_a_day_begins_at_midnight_of_the_zone(tmp_path):
     assert list(counted(log, "--timezone", "Europe/Berlin")["by_day"]) == ["2026-09-21"]
 
 
+def test_episodes_that_only_a_query_names_are_counted_apart(tmp_path):
+    plays = ("play?id=1&token=a", "play?token=b&id=1", "play?id=2", "play?id=3", "play?token=c")
+    log = a_log(tmp_path / "log.csv", *[{"url": f"https://cdn.example/{each}"} for each in plays])
+    found = counted(log)
+    downloads = {name: each["downloads"] for name, each in found["by_episode"].items()}
+    assert downloads == {f"cdn.example/play{which}": 1 for which in ("", "?id=1", "?id=2", "?id=3")}
+    # A feed that names one of them, and one that knows of no query at all.
+    episodes = tmp_path / "episodes.csv"
+    episodes.write_text("media,episode_id\ncdn.example/play?id=2,two\ncdn.example/play,others\n")
+    found = counted(log, "--episodes", episodes)
+    downloads = {name: each["downloads"] for name, each in found["by_episode"].items()}
+    assert downloads == {"two": 1, "others": 1}
+    assert [step for step in found["waterfall"] if step["dropped"]] == [
+        {"rule": "repeat", "dropped": 3}
+    ]
+
+
 def test_rules_of_ones_own_come_from_a_file(tmp_path):
     log = a_log(tmp_path / "log.csv", {"status": 206, "bytes_sent": 10})
     mine = tmp_path / "mine.json"

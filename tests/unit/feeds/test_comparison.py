@@ -75,6 +75,12 @@ def test_a_rotated_token_is_no_update():
     assert fingerprint(one) == fingerprint(moved_to(one, "https://media.example/one.mp3?token=2"))
 
 
+def test_another_file_of_the_same_program_is_an_update():
+    one = moved_to(an_episode(), "https://media.example/play?token=1&id=5")
+    assert fingerprint(one) == fingerprint(moved_to(one, "https://media.example/play?id=5&token=2"))
+    assert fingerprint(one) != fingerprint(moved_to(one, "https://media.example/play?token=1&id=6"))
+
+
 def test_another_host_is_an_update_and_a_move():
     one = an_episode()
     found = diff(a_feed(one), a_feed(moved_to(one, "https://elsewhere.example/one.mp3")))

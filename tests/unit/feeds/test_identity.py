@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallycast.feeds.identity import enclosure_key, identify, is_prefix_host, podcast_guid
+from tallycast.feeds.identity import (
+    enclosure_key,
+    file_key,
+    identify,
+    is_prefix_host,
+    podcast_guid,
+)
 from tests.support.shared import FIXTURES, needs_shared
 
 WHEN = datetime(2024, 3, 14, 6, 0, tzinfo=UTC)
@@ -67,6 +73,49 @@ def test_an_enclosure_key_of_a_key_is_the_key(text):
 def test_no_text_is_too_strange_for_an_enclosure_key(text):
     assert "#" not in enclosure_key(text)
     assert "?" not in enclosure_key(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://M.example/play?id=5", "m.example/play?id=5"),
+        ("https://m.example/play?token=x&ID=5&utm_source=a#t", "m.example/play?id=5"),
+        ("https://m.example/play?id=5&amp;ep=2", "m.example/play?ep=2&id=5"),
+        ("https://m.example/get.php?file=b.mp3&file=a.mp3", "m.example/get.php?file=a.mp3&file=b.mp3"),
+        ("https://m.example?episode=7", "m.example/?episode=7"),
+        ("https://op3.dev/e/m.example/play?id=5", "m.example/play?id=5"),
+        ("https://drive.example/uc?export=download&id=1aB_c-D", "drive.example/uc?id=1aB_c-D"),
+        # The path names the file: whatever the query says, it is no other.
+        ("https://m.example/a.mp3?id=5", "m.example/a.mp3"),
+        ("https://m.example/live/index.m3u8?id=5", "m.example/live/index.m3u8"),
+        # No parameter that is known to name files.
+        ("https://m.example/play?src=web&token=5", "m.example/play"),
+        ("https://m.example/play?id=", "m.example/play"),
+        ("https://m.example/play#?id=5", "m.example/play"),
+        ("https://m.example/play?valid=5", "m.example/play"),
+    ],
+)  # fmt: skip
+def test_a_file_is_known_by_its_path_or_else_by_what_its_query_names(url, key):
+    assert file_key(url) == key
+
+
+@given(
+    st.sampled_from(["play", "get.php", "a.mp3", "", "a/", "x?", "%3Fid=1"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["id", "ID", "file", "amp;ep", "token", "", "x-id"]),
+            st.text("a5=?/.;&#% \x1fmp3", max_size=6),
+        ),
+        max_size=4,
+    ),
+)
+def test_a_file_key_is_its_own_key_and_does_not_depend_on_the_order(path, parameters):
+    pairs = [f"{name}={value}" for name, value in parameters]
+    key = file_key(f"https://m.example/{path}?" + "&".join(pairs))
+    assert file_key(key) == key
+    assert key.partition("?")[0] == enclosure_key(f"https://m.example/{path}")
+    if not any("#" in pair for pair in pairs):
+        assert file_key(f"https://m.example/{path}?" + "&".join(reversed(pairs))) == key
 
 
 @needs_shared

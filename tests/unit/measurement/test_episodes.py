@@ -34,6 +34,14 @@ def test_an_episode_is_known_by_the_address_behind_every_prefix():
     )
 
 
+def test_an_episode_that_a_program_answers_with_is_known_by_what_its_query_names():
+    url = f"https://t.example/e/{SHOW_KEY}/https/cdn.example/play?token=x&id=5"
+    [audio] = audio_of(an_episode(document={"enclosure": {"url": url}}))
+    assert audio.media == "cdn.example/play?id=5"
+    [audio] = audio_of(an_episode(document={"enclosure": {"url": "https://a.example/?f=a/b.m3u8"}}))
+    assert audio.media == "a.example/?f=a/b.m3u8"
+
+
 def test_an_undated_episode_is_taken_to_be_released_when_it_was_first_seen():
     [audio] = audio_of(an_episode(published=None))
     assert audio.released_at == datetime(2026, 11, 2, tzinfo=UTC)

@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from tallycast.feeds.identity import enclosure_key
+from tallycast.feeds.identity import enclosure_key, file_parameters
 from tallycast.feeds.model import Enclosure, Episode, Source
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ def has_moved(old: Episode, new: Episode) -> bool:
 def fingerprint(episode: Episode) -> str:
     """32 hex digits over the whole normal form of an episode.
 
-    Addresses of media files count without their query, because tokens rotate there, but with
-    scheme, host, prefixes and path. The same on every machine and version of Python.
+    Addresses of media files count with scheme, host, prefixes and path, but without their query,
+    because tokens rotate there; only what says which file it is counts of it
+    (`identity.file_parameters`). The same on every machine and version of Python.
 
     An episode's fields are written by name and the empty ones not at all: a field added to it
     leaves the fingerprints of episodes without it as they are. The values inside (persons,
@@ -108,7 +109,9 @@ class _Writers(dict[type, "Callable[[Any], object]"]):
 
         def write_address(value: object) -> object:
             address, *others = values(value)
-            return address.partition("?")[0], *others
+            path, _, query = address.partition("?")
+            which = file_parameters(address) if query else ""
+            return f"{path}?{which}" if which else path, *others
 
         def write_nested(value: object) -> object:
             written = list(values(value))

@@ -3,6 +3,9 @@
 In real host moves every enclosure address changed while the guids stayed; so the guid is taken
 verbatim (trimmed only) and comes first. An enclosure counts without its measurement prefixes and
 its query, because both change without the episode changing.
+
+A file is another question: what a request asked for. Where the path names the file, it is the same
+address; where a program answers (`play?id=5`), the parameters that say which file belong to it.
 """
 
 from __future__ import annotations
@@ -37,11 +40,28 @@ LONGEST_CHAIN = 20
 _OWN = re.compile(r"e/shk_[A-Za-z0-9_-]{43}/https?/(?:~[A-Za-z0-9_-]{22}/)?")
 _EMBEDDED = re.compile(r"https?(?::|%3a)(?:/|%2f){1,2}", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z]{2,24})(?::\d{1,5})?", re.IGNORECASE)
+_MEDIA_ENDINGS = (
+    "mp3", "mp2", "mpga", "m4a", "m4b", "mp4", "m4v", "mov", "aac", "ac3", "ogg", "oga", "opus",
+    "spx", "wav", "flac", "aif", "aiff", "wma", "mka", "webm", "m3u", "m3u8", "ts", "m4s", "cmfa",
+    "cmfv",
+)  # fmt: skip
 # `redirect.mp3` stands in many prefixes and looks like a host; no top-level domain is called so.
 _FILE_ENDINGS = frozenset({
-    "mp3", "m4a", "m4b", "mp4", "m4v", "mov", "aac", "ogg", "oga", "opus", "wav", "flac",
-    "m3u8", "mpga", "webm", "php", "html", "xml", "json", "jpg", "png", "pdf", "asp", "aspx",
+    *_MEDIA_ENDINGS, "php", "html", "xml", "json", "jpg", "png", "pdf", "asp", "aspx",
 })  # fmt: skip
+# What names a file: an address without its query, or a parameter's value, that ends so. This and
+# the next are expressions that DuckDB reads as well.
+NAMES_A_FILE = rf"(?i)\.(?:{'|'.join(_MEDIA_ENDINGS)})$"
+# Parameters by which programs know files. Only these: others say who asks, from where, until when.
+_FILE_PARAMETERS = (
+    "id", "episode", "episode_id", "episodeid", "ep", "ep_id", "guid", "file", "file_id", "fileid",
+    "filename", "fname", "files", "f", "audio", "audio_id", "media", "media_id", "mediaid", "item",
+    "item_id", "post_id", "attachment_id", "track_id", "resid", "share",
+)  # fmt: skip
+FILE_PARAMETER = rf"(?i)(?:^|[?&;])((?:{'|'.join(_FILE_PARAMETERS)})=[^&;#\x00-\x20\x7f]+)"
+
+_NAMES_A_FILE = re.compile(NAMES_A_FILE)
+_FILE_PARAMETER = re.compile(FILE_PARAMETER)
 
 
 def podcast_guid(feed_url: str) -> str:
@@ -100,6 +120,31 @@ def enclosure_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
         rest = inner
     host, slash, path = rest.lstrip("/").partition("/")
     return f"{host.rpartition('@')[2].lower()}{slash}{path}"
+
+
+def file_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
+    """What tells the file at an address from others: `host/path`, and a query where it says which.
+
+    As `enclosure_key`, and `file_parameters` behind it: `https://host/play?token=x&ID=5` →
+    `host/play?id=5`. A `file_key` is its own key.
+    """
+    key = enclosure_key(url, more_prefixes)
+    which = file_parameters(url)
+    if not which:
+        return key
+    return f"{key}?{which}" if "/" in key else f"{key}/?{which}"
+
+
+def file_parameters(url: str) -> str:
+    """The parameters of an address that say which file it means, in one order: `ep=2&id=5`.
+
+    Nothing where the path ends like a media file: then the query says something else.
+    """
+    path, _, query = url.partition("#")[0].partition("?")
+    if not query or _NAMES_A_FILE.search(path):
+        return ""
+    pairs = (pair.partition("=") for pair in _FILE_PARAMETER.findall(query))
+    return "&".join(sorted({f"{name.lower()}={value}" for name, _, value in pairs}))
 
 
 def _behind_prefix(address: str, more: frozenset[str]) -> str | None:

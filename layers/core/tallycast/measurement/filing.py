@@ -186,7 +186,9 @@ def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, zone: str) -> No
     db.execute(
         "INSERT INTO episodes BY NAME SELECT DISTINCT media, media AS episode_id, "
         "'' AS show_id, ? AS zone, 0 AS header_bytes FROM requests "
-        "ANTI JOIN episodes USING (media) ORDER BY media",
+        "ANTI JOIN episodes USING (media) "
+        "ANTI JOIN episodes AS plain ON split_part(requests.media, '?', 1) = plain.media "
+        "ORDER BY media",
         [zone],
     )
 

@@ -17,9 +17,9 @@ Columns = dict[str, str]
 #   request delivered twice (a replay, an at-least-once stream) has the same one.
 # - source: `log` when bytes and status were seen by who served the file, `prefix` when only the
 #   request was seen, by a redirect.
-# - media: `host/path` of the audio file behind all measurement prefixes, without query
-#   (`feeds.identity.enclosure_key`). For a segment of an HLS stream it is the playlist's folder
-#   and `part` names the segment; else `part` is ''.
+# - media: `host/path` of the audio file behind all measurement prefixes, with what of the query
+#   names a file where the path does not (`feeds.identity.file_key`). For a segment of an HLS
+#   stream it is the playlist's folder and `part` names the segment; else `part` is ''.
 # - range_start, range_end: inclusive bytes of the Range header as asked for. Both NULL: no range.
 #   range_end NULL: open-ended. A suffix range (`bytes=-500`) is range_start = -500, range_end NULL.
 #   `more_ranges` holds the rest of a header with several ranges (`0-1,500-999` → `500-999`).

@@ -25,7 +25,13 @@ EPISODES = [
     # A stream.
     an_episode("h/live", episode_id="ep_live", length_bytes=None, duration_seconds=None,
                bitrate_bps=8, zone="UTC"),
+    # Files that a program answers with: one known with its query, all others without.
+    an_episode("h/play?id=1", episode_id="ep_one", length_bytes=90, duration_seconds=0.05,
+               bitrate_bps=8, zone="Asia/Tokyo"),
+    an_episode("h/play", episode_id="ep_long", length_bytes=None, duration_seconds=None,
+               bitrate_bps=8, zone="Pacific/Chatham"),
 ]  # fmt: skip
+MEDIA = [*(e["media"] for e in EPISODES), "h/play?id=2", "h/unknown.mp3"]
 RULES = [
     rules.model_copy(
         update={
@@ -71,7 +77,7 @@ def requests(draw, *, most=40, hours=100):
         # Mostly good requests of few listeners: rules further down are met, too.
         odd = draw(st.integers(0, 3)) == 0
         start, end, more = draw(st.sampled_from(RANGES))
-        media = draw(st.sampled_from([e["media"] for e in EPISODES] + ["h/unknown.mp3"]))
+        media = draw(st.sampled_from(MEDIA))
         part = draw(st.sampled_from(["1.ts", "2.ts", "3.ts"])) if media == "h/live" else ""
         if odd and part:
             part = "list.m3u8"

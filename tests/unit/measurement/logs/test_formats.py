@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,25 @@ def test_the_same_requests_give_the_same_rows_in_every_format(shape: Shape, tmp_
     found = rows(intake)
     wanted = [expected(shape, request) for request in REQUESTS]
     assert [{name: row[name] for name in wanted[0]} for row in found] == wanted
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES.keys() - {"megaphone"}))  # has no addresses
+def test_a_file_that_only_its_query_names_is_known_by_it_in_every_format(
+    name: str, tmp_path: Path
+) -> None:
+    shape, path = SHAPES[name], tmp_path / "log"
+    asked = [
+        replace(
+            request, url=f"https://media.example/play{number % 2}?token={number}&id={number % 7}"
+        )
+        for number, request in enumerate(REQUESTS)
+    ]
+    shape.write(path, asked)
+    intake = reading(path, shape.source)
+    assert intake.account.accepted == len(asked)
+    assert [row["media"] for row in rows(intake)] == [
+        f"media.example/play{number % 2}?id={number % 7}" for number in range(len(asked))
+    ]
 
 
 @pytest.mark.parametrize("documents", [1, 400], ids=["one document", "many documents"])

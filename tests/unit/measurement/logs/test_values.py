@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tallycast.feeds.identity import file_key
 from tallycast.measurement.filters import is_bad_referrer, is_malformed
 from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs import (
@@ -166,6 +167,16 @@ MEDIA = [
     ("https://m.example/ep/7.aac", "m.example/ep/7.aac", ""),
     ("https://m.example/known/128k/7.mp4", "m.example/known", "128k/7.mp4"),
     ("/track/1/https://m.example/a.mp3", "m.example/a.mp3", ""),
+    ("/track/1/https://m.example/play?a=b&id=5", "m.example/play?id=5", ""),
+    (
+        "https://m.example/get.php?file=shows/5.MP3&id=9",
+        "m.example/get.php?file=shows/5.MP3&id=9",
+        "",
+    ),
+    ("https://m.example?file=5.mp3", "m.example/?file=5.mp3", ""),
+    ("https://m.example/known/128k/seg?id=7", "m.example/known", "128k/seg?id=7"),
+    ("https://m.example/play?f=a/b.ts", "m.example/play?f=a/b.ts", ""),
+    ("https://m.example/play?id=203.0.113.7", "m.example/play?id=x.x.x.x", ""),
 ]
 
 
@@ -177,8 +188,37 @@ def test_media_is_the_file_or_the_stream(tmp_path: Path) -> None:
     ] == MEDIA
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    asked=st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["/play", "/a.mp3", "/get.asp", "/a.MP3/", "", "/x.mp3x", "/https://n.example/play"]
+            ),
+            st.text("aid=&?;#5 %+.\t\u00fc\u212amp3ID", max_size=20),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_sql_keeps_of_a_query_just_what_names_a_file(
+    asked: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("queries") / "log"
+    urls = [f"https://m.example{each}?{query}" for each, query in asked]
+    found = rows(
+        reading(_written(path, [{"url": url} for url in urls]), LogSource(source="prefix"))
+    )
+    lines = {row["line"]: row["media"] for row in found}
+    wanted = {line: file_key(url) for line, url in enumerate(urls, 1)}
+    assert lines == {line: key for line, key in wanted.items() if not key.endswith("example")}
+
+
 def test_requests_for_something_else_are_skipped_and_counted_apart(tmp_path: Path) -> None:
-    others = ("", "/", "/feed.xml", "/robots.txt", "/cover.JPG?w=1", "/a.vtt")
+    others = (
+        "", "/", "/feed.xml", "/robots.txt", "/cover.JPG?w=1", "/a.vtt", "/index.php?id=5", "/?id=5",
+        "?id=5", "/index.php?id=a.mp3.html", "/index.php?token=a.mp3",
+    )  # fmt: skip
     lines = [{"url": f"https://m.example{path}"} for path in others]
     account = reading(_written(tmp_path / "log", [GOOD, *lines])).account
     assert account.skipped == {Skip.NOT_MEDIA: len(others)}

@@ -65,17 +65,21 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """`count_media`: every file of the requests, with what is known of it."""
     parts = "bool_or(COALESCE(part, '') <> '')" if plan.has_slots else "FALSE"
     told = "min(total_bytes) FILTER (total_bytes > 0)" if plan.has_totals else "NULL::BIGINT"
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE count_seen AS
-        SELECT media, {parts} AS segmented, {told} AS least_told
-        FROM {plan.source} GROUP BY media"""  # noqa: S608 - our own names
-    )
     columns = ", ".join(f"{name}::{kind} AS {name}" for name, kind in EPISODES.items())
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_known AS
         SELECT *, {threshold.LENGTH} AS length
         FROM (SELECT {columns} FROM {plan.episodes})
         QUALIFY row_number() OVER (PARTITION BY media ORDER BY {", ".join(EPISODES)}) = 1"""  # noqa: S608 - our own names
+    )
+    # What the feeds do not know with its query, they may know without.
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE count_seen AS
+        SELECT seen.*, COALESCE(known.media, split_part(seen.media, '?', 1)) AS known_as
+        FROM (
+            SELECT media, {parts} AS segmented, {told} AS least_told
+            FROM {plan.source} GROUP BY media) AS seen
+        LEFT JOIN count_known AS known ON seen.media = known.media"""  # noqa: S608 - our own names
     )
     unknown = connection.execute(
         f"""SELECT media, COALESCE(min(show_id) FILTER (show_id <> ''), '') FROM {plan.source}
@@ -103,7 +107,7 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
                 {threshold.minute_sql(plan.rules.assumed_bitrate_bps)} AS minute,
                 COALESCE(regexp_matches(seen.media, '\\.m3u8?$', 'i'), FALSE) AS is_playlist
             FROM count_seen AS seen
-            LEFT JOIN count_known AS known ON seen.media = known.media
+            LEFT JOIN count_known AS known ON seen.known_as = known.media
             LEFT JOIN count_unknown AS unknown ON seen.media IS NOT DISTINCT FROM unknown.media)
         SELECT media_key, segmented, least_told, episode, length, minute, is_playlist,
             (row_number() OVER (ORDER BY episode, media_key) - 1)::INTEGER AS m,
@@ -117,7 +121,7 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 def _any_unknown(connection: duckdb.DuckDBPyConnection) -> bool:
     row = connection.execute(
-        "SELECT count(*) FROM count_seen ANTI JOIN count_known USING (media)"
+        "SELECT count(*) FROM count_seen ANTI JOIN count_known ON known_as = count_known.media"
     ).fetchone()
     return bool(row and row[0])
 

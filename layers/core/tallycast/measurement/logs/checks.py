@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tallycast.feeds.identity import FILE_PARAMETER, NAMES_A_FILE
 from tallycast.measurement.logs import expressions as sql
 from tallycast.measurement.logs.blocks import TOO_LONG
 from tallycast.measurement.logs.layout import FACTS
@@ -35,8 +36,9 @@ def fact(layout: Layout, name: str, table: str = "f") -> str:
 def facts_sql(layout: Layout, source: LogSource, now: datetime) -> str:
     """SQL of table `facts` from `lines`: text, and the time as `us` and its `month`.
 
-    A URL that is only a path gets scheme and host; the query and fragment, which never matter
-    here and often hold who is asking, go. `month` is NULL for a time that is not believed.
+    A URL that is only a path gets scheme and host; the fragment goes, and so does the query,
+    which often holds who is asking, but for what may say which file is asked for (`file_key`).
+    `month` is NULL for a time that is not believed.
     """
     # The record is made once, its parts are taken once, and only then looked at. A skipped line
     # has no text; a condition around the record instead would copy it.
@@ -74,9 +76,14 @@ def facts_sql(layout: Layout, source: LogSource, now: datetime) -> str:
 
 
 def _whole_url(layout: Layout, source: LogSource) -> str:
+    whole = "split_part(url, '#', 1)"
+    path = f"split_part({whole}, '?', 1)"
+    query = f"substr({whole}, length({path}) + 1)"
+    which = f"array_to_string(regexp_extract_all({query}, {sql.text(FILE_PARAMETER)}, 1), '&')"
     bare = (
-        "CASE WHEN contains(url, '?') OR contains(url, '#') "
-        "THEN split_part(split_part(url, '#', 1), '?', 1) ELSE url END"
+        "CASE WHEN NOT (contains(url, '?') OR contains(url, '#')) THEN url "
+        f"WHEN NOT contains(url, '=') OR regexp_matches({path}, {sql.text(NAMES_A_FILE)}) "
+        f"THEN {path} ELSE {path} || coalesce('?' || nullif({which}, ''), '') END"
     )
     host = f"coalesce({fact(layout, 'host', 'k')}, {sql.text(source.host)})"
     scheme = f"coalesce(lower({fact(layout, 'scheme', 'k')}), {sql.text(source.scheme)})"

@@ -35,9 +35,9 @@ FIELDS_MARK: Final = b"#Fields:"
 # The names that facts are made of; what JSON lines are asked for.
 USED: Final = (
     "date", "time", "timestamp", "timestamp_ms", "c_ip", "cs_method", "cs_protocol",
-    "x_host_header", "cs_host", "cs_uri_stem", "sc_status", "sc_bytes", "sc_content_len",
-    "sc_range_start", "sc_range_end", "cs_user_agent", "cs_referer", "x_edge_request_id",
-    "c_country", "asn",
+    "x_host_header", "cs_host", "cs_uri_stem", "cs_uri_query", "sc_status", "sc_bytes",
+    "sc_content_len", "sc_range_start", "sc_range_end", "cs_user_agent", "cs_referer",
+    "x_edge_request_id", "c_country", "asn",
 )  # fmt: skip
 # A header that changes more often than this within a file is no header but an attack.
 _MOST_HEADERS: Final = 100
@@ -57,6 +57,7 @@ def facts(columns: Mapping[str, str]) -> Facts:
         if epoch in columns:
             time = f"coalesce({given(epoch)}, {time})"
     length, sent = given("sc_content_len"), given("sc_bytes")
+    query = f"coalesce('?' || {given('cs_uri_query')}, '')"
     found = {
         "time": time,
         "ip": column("c_ip"),
@@ -64,7 +65,7 @@ def facts(columns: Mapping[str, str]) -> Facts:
         "scheme": f"CASE WHEN {column('cs_protocol')} = 'http' THEN 'http' END",
         "host": f"coalesce({given('x_host_header')}, {given('cs_host')})",
         # A percent sign that the client sent is logged as `%25`.
-        "url": f"replace({column('cs_uri_stem')}, '%25', '%')",
+        "url": f"replace({column('cs_uri_stem')} || {query}, '%25', '%')",
         "status": column("sc_status"),
         "bytes_sent": f"CASE WHEN try_cast({length} AS BIGINT) < try_cast({sent} AS BIGINT) "
         f"THEN {length} ELSE coalesce({sent}, {length}) END",

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from socket import AF_INET, inet_pton
 from typing import TYPE_CHECKING, NamedTuple
 
-from tallycast.feeds.identity import enclosure_key
+from tallycast.feeds.identity import file_key
 from tallycast.measurement.privacy import KeyMissingError, Pseudonym
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ class Enrichment:
     Attributes:
         pseudonyms: what stands for an address in a month.
         facts: where an address is.
-        media: an address without query and fragment → `host/path` behind all prefixes.
+        media: an address → what tells its file from others (`feeds.identity.file_key`).
         kinds: what an autonomous system is, for rows that come without an address.
     """
 
     pseudonyms: Pseudonyms
     facts: Facts = nothing_known
-    media: Callable[[str], str] = enclosure_key
+    media: Callable[[str], str] = file_key
     kinds: Kinds = no_kinds
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tallycast.feeds.identity import NAMES_A_FILE
 from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs.reasons import Reason, Skip
 
@@ -46,11 +47,11 @@ def locate(
     *,
     only_media: bool = False,
 ) -> Address:
-    """What a request for `url` (without query and fragment) asks for.
+    """What a request for `url` asks for.
 
     Args:
         url: the address.
-        media: an address to `host/path` behind all prefixes.
+        media: an address to what tells its file from others (`feeds.identity.file_key`).
         playlist_folders: of known playlists.
         only_media: whether nothing else is ever asked for, as of a redirect that leads to the
             files of a feed: then an ending tells nothing, and every address is media.
@@ -63,13 +64,18 @@ def locate(
     if problem := _problem(url):
         return Address(problem=problem)
     key = media(url)
-    host, _, path = key.partition("/")
+    named, _, query = key.partition("?")
+    host, _, path = named.partition("/")
     if not (_HOST.fullmatch(host) or _HOST_6.fullmatch(host) or _international(host)):
         return Address(problem=Reason.NO_HOST)
-    if not path:
+    if only_media:
+        is_media = bool(path or query)
+    else:
+        # `download.php?file=5.mp3` is media, `index.php?id=5` a page.
+        by_query = any(re.search(NAMES_A_FILE, value) for value in query.split("&"))
+        is_media = by_query or (path != "" and _ending(path) not in _OTHER)
+    if not is_media:
         return Address(problem=Reason.NO_FILE) if only_media else Address(skip=Skip.NOT_MEDIA)
-    if _ending(path) in _OTHER and not only_media:
-        return Address(skip=Skip.NOT_MEDIA)
     return _part(key, playlist_folders)
 
 
@@ -85,7 +91,7 @@ def _problem(url: str) -> Reason | None:
 
 
 def _part(key: str, playlist_folders: frozenset[str]) -> Address:
-    folder, _, name = key.rpartition("/")
+    folder, _, name = key.partition("?")[0].rpartition("/")
     ancestor = folder
     for _ in range(_DEEPEST if playlist_folders else 0):
         if ancestor in playlist_folders:

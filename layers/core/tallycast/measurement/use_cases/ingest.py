@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from tallycast.aws import clients
-from tallycast.feeds.identity import enclosure_key
+from tallycast.feeds.identity import file_key
 from tallycast.kernel.times import utc_now
 from tallycast.measurement.counting.days import DayStore
 from tallycast.measurement.counting.marking import Marker
@@ -69,7 +69,7 @@ def enrichment_with(
         return Enrichment(
             pseudonyms=pseudonyms,
             facts=cast("Facts", reference.networks.look_up_all),
-            media=partial(enclosure_key, more_prefixes=reference.agents.prefix_hosts),
+            media=partial(file_key, more_prefixes=reference.agents.prefix_hosts),
             kinds=reference.networks.kinds_of,
         )
 
