@@ -148,6 +148,13 @@ def test_episodes_that_only_a_query_names_are_counted_apart(tmp_path):
     ]
 
 
+def test_episodes_may_be_given_as_a_feed_spells_them(tmp_path):
+    log = a_log(tmp_path / "log.csv", {"url": "https://cdn.example/Folge%20%c3%9f.mp3"})
+    episodes = tmp_path / "episodes.csv"
+    episodes.write_text("media,episode_id\nhttps://op3.dev/e/CDN.example/Folge ß.mp3?x=1,one\n")
+    assert counted(log, "--episodes", episodes)["by_episode"].keys() == {"one"}
+
+
 def test_rules_of_ones_own_come_from_a_file(tmp_path):
     log = a_log(tmp_path / "log.csv", {"status": 206, "bytes_sent": 10})
     mine = tmp_path / "mine.json"
@@ -267,7 +274,6 @@ def test_what_is_no_count_is_not_compared(tmp_path, document):
         ("cdn.example/one.mp3,e,Factory,1,1,1", "'Factory' is no IANA time zone"),
         (",e,UTC,1,1,1", "row 2 (?): no media"),
         ("cdn.example/one.mp3,,UTC,1,1,1", "row 2 (cdn.example/one.mp3): no episode_id"),
-        ("https://cdn.example/one.mp3,e,UTC,1,1,1", "host/path alone is meant"),
         ("cdn.example/one.mp3,e,UTC,2000000000000,1,1", "length_bytes is not possible"),
         ("cdn.example/one.mp3,e,UTC,1,9000000000000000000,1", "bitrate_bps is not possible"),
         ("cdn.example/one.mp3,e,UTC,1,1,9223372036854775807", "header_bytes is not possible"),

@@ -40,6 +40,8 @@ def test_an_episode_that_a_program_answers_with_is_known_by_what_its_query_names
     assert audio.media == "cdn.example/play?id=5"
     [audio] = audio_of(an_episode(document={"enclosure": {"url": "https://a.example/?f=a/b.m3u8"}}))
     assert audio.media == "a.example/?f=a/b.m3u8"
+    [audio] = audio_of(an_episode(document={"enclosure": {"url": "https://A.example/Folge ß.mp3"}}))
+    assert audio.media == "a.example/Folge%20%C3%9F.mp3"
 
 
 def test_an_undated_episode_is_taken_to_be_released_when_it_was_first_seen():

@@ -58,10 +58,16 @@ _FILE_PARAMETERS = (
     "filename", "fname", "files", "f", "audio", "audio_id", "media", "media_id", "mediaid", "item",
     "item_id", "post_id", "attachment_id", "track_id", "resid", "share",
 )  # fmt: skip
-FILE_PARAMETER = rf"(?i)(?:^|[?&;])((?:{'|'.join(_FILE_PARAMETERS)})=[^&;#\x00-\x20\x7f]+)"
+FILE_PARAMETER = rf"(?i)(?:^|[?&;])((?:{'|'.join(_FILE_PARAMETERS)})=[^&;#\x00-\x1f\x7f]+)"
 
 _NAMES_A_FILE = re.compile(NAMES_A_FILE)
 _FILE_PARAMETER = re.compile(FILE_PARAMETER)
+# A byte that is encoded, or that cannot stand in an address as it is.
+_ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9/._~!$&'()*+,;=:@-]")
+_NEEDS_NO_SPELLING = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
+_PATH_DELIMITERS = frozenset(b"/?#%")
+_QUERY_DELIMITERS = frozenset(b"&;#%+")
+_OWN_PORT = re.compile(r":(?:443|80)$")
 
 
 def podcast_guid(feed_url: str) -> str:
@@ -125,14 +131,17 @@ def enclosure_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
 def file_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
     """What tells the file at an address from others: `host/path`, and a query where it says which.
 
-    As `enclosure_key`, and `file_parameters` behind it: `https://host/play?token=x&ID=5` →
-    `host/play?id=5`. A `file_key` is its own key.
+    As `enclosure_key`, in one spelling (RFC 3986 §6.2), because feeds and logs spell differently:
+    `https://Müsli.example:443/Folge%c3%9f 1.mp3` → `xn--msli-0ra.example/Folge%C3%9F%201.mp3`; and
+    with `file_parameters` behind it: `https://host/play?token=x&ID=5` → `host/play?id=5`. A
+    `file_key` is its own key.
     """
-    key = enclosure_key(url, more_prefixes)
+    authority, slash, path = enclosure_key(url, more_prefixes).partition("/")
+    key = f"{_spelled_host(authority)}{slash}{_spelled(path, _PATH_DELIMITERS)}"
     which = file_parameters(url)
     if not which:
         return key
-    return f"{key}?{which}" if "/" in key else f"{key}/?{which}"
+    return f"{key}?{which}" if slash else f"{key}/?{which}"
 
 
 def file_parameters(url: str) -> str:
@@ -144,7 +153,38 @@ def file_parameters(url: str) -> str:
     if not query or _NAMES_A_FILE.search(path):
         return ""
     pairs = (pair.partition("=") for pair in _FILE_PARAMETER.findall(query))
-    return "&".join(sorted({f"{name.lower()}={value}" for name, _, value in pairs}))
+    named = {(name.lower(), value.strip(" ")) for name, _, value in pairs}
+    return "&".join(
+        sorted(f"{name}={_spelled(value, _QUERY_DELIMITERS)}" for name, value in named if value)
+    )
+
+
+def _spelled(text: str, delimiters: frozenset[int]) -> str:
+    """Percent-encoded where it must be and nowhere else; encoded delimiters stay encoded."""
+    if _NEEDS_NO_SPELLING.fullmatch(text):
+        return text
+
+    def spelled(found: re.Match[bytes]) -> bytes:
+        byte = int(found[0][1:], 16) if len(found[0]) > 1 else found[0][0]
+        plain = bytes((byte,))
+        is_plain = byte not in delimiters and not _ENCODED.fullmatch(plain)
+        return plain if is_plain else b"%%%02X" % byte
+
+    return _ENCODED.sub(spelled, text.encode("utf-8", "surrogatepass")).decode("ascii")
+
+
+def _spelled_host(authority: str) -> str:
+    """In ASCII (IDNA), without the ports that schemes have and without the root's dot."""
+    host = _OWN_PORT.sub("", authority).removesuffix(".")
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415 - rare, and its tables take a while to load
+
+    name, colon, port = host.partition(":")
+    try:
+        return idna.encode(name, uts46=True).decode("ascii") + colon + port
+    except (idna.IDNAError, UnicodeError):
+        return host
 
 
 def _behind_prefix(address: str, more: frozenset[str]) -> str | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import duckdb
 
+from tallycast.feeds.identity import file_key
 from tallycast.kernel.errors import PermanentError
 from tallycast.measurement.logs import (
     Enrichment,
@@ -46,12 +47,11 @@ class EpisodesFileError(PermanentError):
 
 # What no episode has, with the words for it. Sizes up to a terabyte, and 4 Gbit/s.
 _IMPOSSIBLE: Final = {
-    "no media, which is host/path of its file": "coalesce(media, '') = ''",
+    "no media, which is the address of its file": "coalesce(media, '') = ''",
     "no episode_id": "coalesce(episode_id, '') = ''",
     "length_bytes is not possible": "length_bytes NOT BETWEEN 0 AND 1000000000000",
     "header_bytes is not possible": "header_bytes NOT BETWEEN 0 AND 1000000000000",
     "bitrate_bps is not possible": "bitrate_bps NOT BETWEEN 0 AND 4000000000",
-    "media is an address: host/path alone is meant": "contains(media, '://')",
 }
 
 
@@ -112,7 +112,8 @@ def filed(
         logs: the files.
         source: what is said of them; found out by default.
         reference: folder of lists to use instead of the built-in ones.
-        episodes: CSV, JSON or Parquet with columns of EPISODES; `media` and `episode_id` at least.
+        episodes: CSV, JSON or Parquet with columns of EPISODES; `media`, in any spelling of an
+            address, and `episode_id` at least.
         zone: IANA reporting time zone of whatever `episodes` does not name.
         memory_limit: DuckDB's.
 
@@ -209,6 +210,9 @@ def _given(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         raise EpisodesFileError(f"{path} cannot be read as episodes: {reason}") from error
+    for (media,) in db.execute("SELECT DISTINCT media FROM episodes").fetchall():
+        if media and (key := file_key(media)) != media:
+            db.execute("UPDATE episodes SET media = ? WHERE media = ?", [key, media])
     # Spreadsheets leave empty rows, and some tables say -1 for what they do not know.
     db.execute("DELETE FROM episodes WHERE coalesce(media, episode_id, '') = ''")
     db.execute("UPDATE episodes SET length_bytes = NULL WHERE length_bytes < 0")

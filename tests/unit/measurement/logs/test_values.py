@@ -175,6 +175,7 @@ MEDIA = [
     ),
     ("https://m.example?file=5.mp3", "m.example/?file=5.mp3", ""),
     ("https://m.example/known/128k/seg?id=7", "m.example/known", "128k/seg?id=7"),
+    ("https://m.example:443/%7Ea%c3%bc b.mp3", "m.example/~a%C3%BC%20b.mp3", ""),
     ("https://m.example/play?f=a/b.ts", "m.example/play?f=a/b.ts", ""),
     ("https://m.example/play?id=203.0.113.7", "m.example/play?id=x.x.x.x", ""),
 ]
@@ -384,7 +385,7 @@ COMBINED_LINE = (
         ({"rest": ' "bytes=0-1" 0.5'}, "range_end", 1),
         ({"rest": " bytes=5-"}, "range_start", 5),
         ({"rest": ' 0.5 "bytes 5-9/100"'}, "total_bytes", 100),
-        ({"request": "GET /a b.mp3 HTTP/1.1"}, "media", "m.example/a b.mp3"),
+        ({"request": "GET /a b.mp3 HTTP/1.1"}, "media", "m.example/a%20b.mp3"),
         ({"request": "GET  /a.mp3 HTTP/1.1"}, "media", "m.example/a.mp3"),
         ({"request": "GET http://x.example/a.mp3 HTTP/1.1"}, "media", "x.example/a.mp3"),
         ({"request": "HEAD /a.mp3 HTTP/2"}, "method", "HEAD"),
@@ -398,6 +399,20 @@ def test_combined_lines_of_many_servers(
     path.write_text(COMBINED_LINE.format(**{**usual, **parts}))
     (row,) = rows(reading(path, LogSource(host="m.example")))
     assert row[column] == value
+
+
+@pytest.mark.parametrize(
+    "written", ["/Folge%20%c3%9f.mp3", r"/Folge%20\xC3\x9F.mp3", "/Folge ß.mp3"]
+)
+def test_a_combined_line_spells_a_file_as_its_feed_does_not(written: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        f'203.0.113.9 - - [22/Nov/2026:20:59:58 +0000] "GET {written} HTTP/1.1" 200 5 "-" "App/1"\n'
+    )
+    (row,) = rows(reading(path, LogSource(host="m.example")))
+    assert (
+        row["media"] == file_key("https://M.example/Folge ß.mp3") == "m.example/Folge%20%C3%9F.mp3"
+    )
 
 
 def test_a_connection_without_a_request_is_no_request(tmp_path: Path) -> None:

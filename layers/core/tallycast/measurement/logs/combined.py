@@ -82,15 +82,17 @@ def _facts(additions: Sequence[str]) -> Facts:
         f"AND NOT regexp_full_match({first}, '[0-9.]+|[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*'))"
     )
     after_method = "substr(r[2], length(split_part(r[2], ' ', 1)) + 2)"
+    target = (
+        f"(CASE WHEN r[2][-9:] LIKE ' HTTP/_._' THEN left({after_method}, -9) "
+        f"WHEN r[2][-7:] LIKE ' HTTP/_' THEN left({after_method}, -7) ELSE {after_method} END)"
+    )
     found: Facts = {
         "ip": f"CASE WHEN {has_host} THEN {second} ELSE {first} END",
         "host": f"CASE WHEN {has_host} THEN regexp_replace({first}, ':(80|443)$', '') END",
         "time": "rtrim(string_split(r[1], '[')[-1], '] ')",
         "method": "split_part(r[2], ' ', 1)",
-        "url": (
-            f"CASE WHEN r[2][-9:] LIKE ' HTTP/_._' THEN left({after_method}, -9) "
-            f"WHEN r[2][-7:] LIKE ' HTTP/_' THEN left({after_method}, -7) ELSE {after_method} END"
-        ),
+        "url": f"CASE WHEN contains({target}, '\\x') THEN regexp_replace({target}, "
+        rf"'\\x([0-9A-Fa-f]{{2}})', '%\1', 'g') ELSE {target} END",
         "status": "split_part(trim(r[3]), ' ', 1)",
         "bytes_sent": "split_part(trim(r[3]), ' ', 2)",
         "referrer": _restored("r[4]"),
