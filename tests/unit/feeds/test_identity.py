@@ -100,6 +100,8 @@ def test_no_text_is_too_strange_for_an_enclosure_key(text):
         ("https://m.example/play?id=", "m.example/play"),
         ("https://m.example/play#?id=5", "m.example/play"),
         ("https://m.example/play?valid=5", "m.example/play"),
+        ("https://m.example/play?\u0131d=5", "m.example/play"),
+        ("https://m.example/a.mp3 ?id=5", "m.example/a.mp3"),
     ],
 )  # fmt: skip
 def test_a_file_is_known_by_its_path_or_else_by_what_its_query_names(url, key):

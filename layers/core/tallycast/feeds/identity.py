@@ -60,8 +60,8 @@ _FILE_PARAMETERS = (
 )  # fmt: skip
 FILE_PARAMETER = rf"(?i)(?:^|[?&;])((?:{'|'.join(_FILE_PARAMETERS)})=[^&;#\x00-\x1f\x7f]+)"
 
-_NAMES_A_FILE = re.compile(NAMES_A_FILE)
-_FILE_PARAMETER = re.compile(FILE_PARAMETER)
+_NAMES_A_FILE = re.compile(NAMES_A_FILE, re.ASCII)
+_FILE_PARAMETER = re.compile(FILE_PARAMETER, re.ASCII)
 # A byte that is encoded, or that cannot stand in an address as it is.
 _ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9/._~!$&'()*+,;=:@-]")
 _NEEDS_NO_SPELLING = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
@@ -136,7 +136,8 @@ def file_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
     with `file_parameters` behind it: `https://host/play?token=x&ID=5` → `host/play?id=5`. A
     `file_key` is its own key.
     """
-    authority, slash, path = enclosure_key(url, more_prefixes).partition("/")
+    whole = url.partition("#")[0].partition("?")[0]
+    authority, slash, path = enclosure_key(whole, more_prefixes).partition("/")
     key = f"{_spelled_host(authority)}{slash}{_spelled(path, _PATH_DELIMITERS)}"
     which = file_parameters(url)
     if not which:
@@ -150,7 +151,7 @@ def file_parameters(url: str) -> str:
     Nothing where the path ends like a media file: then the query says something else.
     """
     path, _, query = url.partition("#")[0].partition("?")
-    if not query or _NAMES_A_FILE.search(path):
+    if not query or _NAMES_A_FILE.search(path.rstrip()):
         return ""
     pairs = (pair.partition("=") for pair in _FILE_PARAMETER.findall(query))
     named = {(name.lower(), value.strip(" ")) for name, _, value in pairs}

@@ -194,9 +194,18 @@ def test_media_is_the_file_or_the_stream(tmp_path: Path) -> None:
     asked=st.lists(
         st.tuples(
             st.sampled_from(
-                ["/play", "/a.mp3", "/get.asp", "/a.MP3/", "", "/x.mp3x", "/https://n.example/play"]
+                [
+                    "/play",
+                    "/a.mp3",
+                    "/get.asp",
+                    "/a.MP3/",
+                    "",
+                    "/x.mp3x",
+                    "/https://n.example/play",
+                    "/play ",
+                ]
             ),
-            st.text("aid=&?;#5 %+.\t\u00fc\u212amp3ID", max_size=20),
+            st.text("aid=&?;#5 %+.\t\u00fc\u212a\u0131mp3ID", max_size=20),
         ),
         min_size=1,
         max_size=30,
