@@ -53,19 +53,20 @@ class Show:
     def all_recorded(self) -> None:
         wait_until(lambda: self.recorded() == self.sent, SECONDS, f"{self.sent} in the lake")
 
-    def waterfall(self, number: int) -> dict[str, int]:
+    def waterfall(self, of: int | str) -> dict[str, int]:
         """What the requests of an episode came to, after a count of all that was sent."""
         self.all_recorded()
         all_taken_in(self.measured.cloud)  # rows are there before their days are marked as due
         self.measured.count_due()
-        return self.counted(number)
+        return self.counted(of)
 
-    def counted(self, number: int) -> dict[str, int]:
-        """The waterfall of an episode, over the day or two since the test began."""
-        of = {"scope": "episode", "id": self.episodes[media(number)]}
+    def counted(self, of: int | str) -> dict[str, int]:
+        """The waterfall of an episode, by its number or its file, since the test began."""
+        episode = self.episodes[of if isinstance(of, str) else media(of)]
+        scope = {"scope": "episode", "id": episode}
         found: Counter[str] = Counter()
         downloads = 0
-        for card in self.measured.cards(self.began.date(), datetime.now(UTC).date(), **of):
+        for card in self.measured.cards(self.began.date(), datetime.now(UTC).date(), **scope):
             found.update(card["waterfall"])
             downloads += card["downloads"]
         assert found["counted"] == downloads
@@ -76,10 +77,20 @@ def media(number: int, host: str = AUDIO) -> str:
     return f"{host}/ep/{number}.mp3"
 
 
+def played(number: int) -> str:
+    """A file that a program answers with."""
+    return f"{AUDIO}/play?id={number}"
+
+
 @pytest.fixture(scope="module")
 def show(steady, new_tenant, host):
     tenant = new_tenant(steady, "tracked")
+    files = [*map(media, range(1, EPISODES + 1)), *map(played, (101, 102))]
     items = [item(number, host=AUDIO) for number in range(1, EPISODES + 1)]
+    items += [
+        item(number, host=AUDIO).replace(media(number), f"{played(number)}&amp;token=feed")
+        for number in (101, 102)
+    ]
     added = tenant.add(host.put(f"/{tenant.name}/feed.xml", feed(items)))
     polled = tenant.polled([added], added.created_at)[0]
     began = datetime.now(UTC)
@@ -90,8 +101,8 @@ def show(steady, new_tenant, host):
     episodes = {}
     for stored in tenant.episodes(polled):
         document = stored["document"]
-        [number] = [n for n in range(1, EPISODES + 1) if f"/ep/{n}.mp3" in document]
-        episodes[media(number)] = stored["episode_id"]
+        [name] = [each for each in files if each in document]
+        episodes[name] = stored["episode_id"]
     shown = Show(
         key=made["show_key"],
         show_id=polled.show_id,
@@ -179,6 +190,17 @@ def test_hits_of_an_episode_come_to_exactly_its_downloads(show):
     of_episode = [row for row in rows if row[0] == media(2)]
     assert len({hashed for _, hashed, _ in of_episode}) == 8
     assert len({request for *_, request in of_episode}) == 21
+
+
+def test_episodes_that_only_their_query_names_are_counted_apart(show):
+    for number, viewers in ((101, 3), (102, 2)):
+        for viewer in range(viewers):
+            file = f"{AUDIO}/play?token={viewer}&id={number}"
+            said = show.players.ask(f"/e/{show.key}/https/{file}", f"198.51.100.{viewer}")
+            assert (said.status, said.location) == (302, f"https://{file}")
+            show.sent[played(number)] += 1
+    assert show.waterfall(played(101)) == {"counted": 3}
+    assert show.counted(played(102)) == {"counted": 2}
 
 
 def test_a_viewer_is_believed_only_with_the_secret_of_the_edge(show):
