@@ -22,7 +22,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tallycast.feeds.identity import enclosure_key
+from tallycast.feeds.files import file_key
 from tallycast.measurement.logs import Enrichment, LogSource, read_log
 from tallycast.measurement.logs.enrichment import pseudonyms_under
 from tallycast.measurement.privacy import KeyRing
@@ -51,7 +51,7 @@ FIELDS = [
 CANONICAL = "time,ip,ip_hash,method,url,status,range,bytes_sent,user_agent,referrer"
 
 Request = tuple[datetime, str, str, int, int, int, str]
-media = lru_cache(100_000)(enclosure_key)
+media = lru_cache(100_000)(file_key)
 
 
 def requests(count: int) -> Iterator[Request]:

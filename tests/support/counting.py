@@ -211,7 +211,7 @@ def naive_count(rules: RuleSet, rows: list[Row], episodes: list[Row]) -> NaiveCo
         listener = (_ip(row), row["user_agent"] or "")
         what = result.episodes[place]
         if rules.unique_by == "file_and_referrer":
-            what, listener = row["media"], (*listener, row["referrer"] or "")
+            what, listener = _file_of(row, known), (*listener, row["referrer"] or "")
         groups[listener, what, row["source"]].append(row)
     for group in groups.values():
         for window in _windows(group, rules, result):
@@ -219,9 +219,25 @@ def naive_count(rules: RuleSet, rows: list[Row], episodes: list[Row]) -> NaiveCo
     return result
 
 
+def _file_of(row: Row, known: dict[str, Row]) -> str:
+    """Of the known files the one whose parameters are the most of those asked for."""
+    path, _, asked = row["media"].partition("?")
+    matching = (
+        [
+            (-len(parameters), media)
+            for media in known
+            for at, _, query in [media.partition("?")]
+            if at == path
+            and (parameters := set(filter(None, query.split("&")))) <= set(asked.split("&"))
+        ]
+        if asked
+        else []
+    )
+    return row["media"] if row["media"] in known or not matching else min(matching)[1]
+
+
 def _episode_of(row: Row, known: dict[str, Row]) -> Row | None:
-    media = row["media"] or ""
-    return known.get(media, known.get(media.partition("?")[0]))
+    return known.get(_file_of(row, known))
 
 
 def _ip(row: Row) -> str:
@@ -403,8 +419,8 @@ def _holds_a_minute(window: list[Row], rules: RuleSet, known: dict[str, Row]) ->
         )
         if need is None and whole and row["bytes_sent"] != 0 and not _is_stream(row):
             return True
-        by_media[row["media"]][row["part"]] |= got
-        needs[row["media"]].append((bool(row["total_bytes"]), need))
+        by_media[_file_of(row, known)][row["part"]] |= got
+        needs[_file_of(row, known)].append((bool(row["total_bytes"]), need))
     for media, parts in by_media.items():
         known_needs = [need for told, need in needs[media] if told and need is not None]
         known_needs = known_needs or [need for _, need in needs[media] if need is not None]

@@ -155,6 +155,22 @@ def test_episodes_may_be_given_as_a_feed_spells_them(tmp_path):
     assert counted(log, "--episodes", episodes)["by_episode"].keys() == {"one"}
 
 
+def test_a_stream_may_be_given_by_its_playlist(tmp_path):
+    log = a_log(tmp_path / "log.csv", {"url": "https://cdn.example/live/7.ts"})
+    episodes = tmp_path / "episodes.csv"
+    episodes.write_text("media,episode_id\nhttps://cdn.example/live/index.m3u8,one\n")
+    assert counted(log, "--episodes", episodes)["by_episode"].keys() == {"one"}
+
+
+@pytest.mark.parametrize("rules", ["iab-2.3", "op3", "odl"])
+def test_more_parameters_than_the_feed_has_make_no_other_file(tmp_path, rules):
+    asked = [{"url": f"https://cdn.example/play?{each}"} for each in ("id=2", "id=2&item=web")]
+    log, episodes = a_log(tmp_path / "log.csv", *asked), tmp_path / "episodes.csv"
+    episodes.write_text("media,episode_id\ncdn.example/play?id=2,two\ncdn.example/play,others\n")
+    found = counted(log, "--episodes", episodes, "--rules", rules)
+    assert {name: each["downloads"] for name, each in found["by_episode"].items()} == {"two": 1}
+
+
 def test_rules_of_ones_own_come_from_a_file(tmp_path):
     log = a_log(tmp_path / "log.csv", {"status": 206, "bytes_sent": 10})
     mine = tmp_path / "mine.json"

@@ -9,7 +9,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from tallycast.feeds.identity import enclosure_key, file_parameters
+from tallycast.feeds.files import file_parameters
+from tallycast.feeds.identity import enclosure_key
 from tallycast.feeds.model import Enclosure, Episode, Source
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def fingerprint(episode: Episode) -> str:
 
     Addresses of media files count with scheme, host, prefixes and path, but without their query,
     because tokens rotate there; only what says which file it is counts of it
-    (`identity.file_parameters`). The same on every machine and version of Python.
+    (`files.file_parameters`). The same on every machine and version of Python.
 
     An episode's fields are written by name and the empty ones not at all: a field added to it
     leaves the fingerprints of episodes without it as they are. The values inside (persons,

@@ -3,9 +3,6 @@
 In real host moves every enclosure address changed while the guids stayed; so the guid is taken
 verbatim (trimmed only) and comes first. An enclosure counts without its measurement prefixes and
 its query, because both change without the episode changing.
-
-A file is another question: what a request asked for. Where the path names the file, it is the same
-address; where a program answers (`play?id=5`), the parameters that say which file belong to it.
 """
 
 from __future__ import annotations
@@ -13,6 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,35 +37,23 @@ LONGEST_CHAIN = 20
 # Our own prefix, whatever host it is reached by: a show key, and perhaps a signature.
 _OWN = re.compile(r"e/shk_[A-Za-z0-9_-]{43}/https?/(?:~[A-Za-z0-9_-]{22}/)?")
 _EMBEDDED = re.compile(r"https?(?::|%3a)(?:/|%2f){1,2}", re.IGNORECASE)
-_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z]{2,24})(?::\d{1,5})?", re.IGNORECASE)
-_MEDIA_ENDINGS = (
+# Hosts may have letters beyond ASCII, percent-encoded or not.
+_LETTER = r"[a-z0-9-]|%[89a-f][0-9a-f]|[^\x00-\x7f]"
+_HOST = re.compile(
+    rf"(?:{_LETTER})+(?:\.(?:{_LETTER})+)*"
+    r"\.(xn--[a-z0-9-]+|(?:[a-z]|%[89a-f][0-9a-f]|[^\x00-\x7f]){2,72})(?::\d{1,5})?",
+    re.IGNORECASE,
+)
+# What files of audio and video, playlists and their segments end in.
+MEDIA_ENDINGS = (
     "mp3", "mp2", "mpga", "m4a", "m4b", "mp4", "m4v", "mov", "aac", "ac3", "ogg", "oga", "opus",
     "spx", "wav", "flac", "aif", "aiff", "wma", "mka", "webm", "m3u", "m3u8", "ts", "m4s", "cmfa",
     "cmfv",
 )  # fmt: skip
 # `redirect.mp3` stands in many prefixes and looks like a host; no top-level domain is called so.
 _FILE_ENDINGS = frozenset({
-    *_MEDIA_ENDINGS, "php", "html", "xml", "json", "jpg", "png", "pdf", "asp", "aspx",
+    *MEDIA_ENDINGS, "php", "html", "xml", "json", "jpg", "png", "pdf", "asp", "aspx",
 })  # fmt: skip
-# What names a file: an address without its query, or a parameter's value, that ends so. This and
-# the next are expressions that DuckDB reads as well.
-NAMES_A_FILE = rf"(?i)\.(?:{'|'.join(_MEDIA_ENDINGS)})$"
-# Parameters by which programs know files. Only these: others say who asks, from where, until when.
-_FILE_PARAMETERS = (
-    "id", "episode", "episode_id", "episodeid", "ep", "ep_id", "guid", "file", "file_id", "fileid",
-    "filename", "fname", "files", "f", "audio", "audio_id", "media", "media_id", "mediaid", "item",
-    "item_id", "post_id", "attachment_id", "track_id", "resid", "share",
-)  # fmt: skip
-FILE_PARAMETER = rf"(?i)(?:^|[?&;])((?:{'|'.join(_FILE_PARAMETERS)})=[^&;#\x00-\x1f\x7f]+)"
-
-_NAMES_A_FILE = re.compile(NAMES_A_FILE, re.ASCII)
-_FILE_PARAMETER = re.compile(FILE_PARAMETER, re.ASCII)
-# A byte that is encoded, or that cannot stand in an address as it is.
-_ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9/._~!$&'()*+,;=:@-]")
-_NEEDS_NO_SPELLING = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
-_PATH_DELIMITERS = frozenset(b"/?#%")
-_QUERY_DELIMITERS = frozenset(b"&;#%+")
-_OWN_PORT = re.compile(r":(?:443|80)$")
 
 
 def podcast_guid(feed_url: str) -> str:
@@ -116,76 +102,25 @@ def enclosure_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
     Scheme, user info, query and fragment do not count, nor does any measurement prefix before
     the real address (`dts.podtrac.com/redirect.mp3/chtbl.com/track/X/host/path` → `host/path`).
     """
-    rest = url.strip()
-    _, found, behind = rest.partition("://")
-    rest = (behind if found else rest).partition("#")[0].partition("?")[0]
+    rest = behind_prefixes(url.strip().partition("#")[0].partition("?")[0], more_prefixes)
+    host, slash, path = rest.partition("#")[0].partition("?")[0].partition("/")
+    return f"{host.rpartition('@')[2].lower()}{slash}{path}"
+
+
+def behind_prefixes(address: str, more_prefixes: frozenset[str] = frozenset()) -> str:
+    """`host/path` behind the scheme and all measurement prefixes of an address without query.
+
+    An address that was wholly percent-encoded behind its prefix
+    (`play/2/https%3A%2F%2Fhost%2Fa.mp3`) is decoded, and may have a query of its own then.
+    """
+    _, found, behind = address.partition("://")
+    rest = behind if found else address
     for _ in range(LONGEST_CHAIN):
         inner = _behind_prefix(rest, more_prefixes)
         if inner is None:
             break
         rest = inner
-    host, slash, path = rest.lstrip("/").partition("/")
-    return f"{host.rpartition('@')[2].lower()}{slash}{path}"
-
-
-def file_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
-    """What tells the file at an address from others: `host/path`, and a query where it says which.
-
-    As `enclosure_key`, in one spelling (RFC 3986 §6.2), because feeds and logs spell differently:
-    `https://Müsli.example:443/Folge%c3%9f 1.mp3` → `xn--msli-0ra.example/Folge%C3%9F%201.mp3`; and
-    with `file_parameters` behind it: `https://host/play?token=x&ID=5` → `host/play?id=5`. A
-    `file_key` is its own key.
-    """
-    whole = url.partition("#")[0].partition("?")[0]
-    authority, slash, path = enclosure_key(whole, more_prefixes).partition("/")
-    key = f"{_spelled_host(authority)}{slash}{_spelled(path, _PATH_DELIMITERS)}"
-    which = file_parameters(url)
-    if not which:
-        return key
-    return f"{key}?{which}" if slash else f"{key}/?{which}"
-
-
-def file_parameters(url: str) -> str:
-    """The parameters of an address that say which file it means, in one order: `ep=2&id=5`.
-
-    Nothing where the path ends like a media file: then the query says something else.
-    """
-    path, _, query = url.partition("#")[0].partition("?")
-    if not query or _NAMES_A_FILE.search(path.rstrip()):
-        return ""
-    pairs = (pair.partition("=") for pair in _FILE_PARAMETER.findall(query))
-    named = {(name.lower(), value.strip(" ")) for name, _, value in pairs}
-    return "&".join(
-        sorted(f"{name}={_spelled(value, _QUERY_DELIMITERS)}" for name, value in named if value)
-    )
-
-
-def _spelled(text: str, delimiters: frozenset[int]) -> str:
-    """Percent-encoded where it must be and nowhere else; encoded delimiters stay encoded."""
-    if _NEEDS_NO_SPELLING.fullmatch(text):
-        return text
-
-    def spelled(found: re.Match[bytes]) -> bytes:
-        byte = int(found[0][1:], 16) if len(found[0]) > 1 else found[0][0]
-        plain = bytes((byte,))
-        is_plain = byte not in delimiters and not _ENCODED.fullmatch(plain)
-        return plain if is_plain else b"%%%02X" % byte
-
-    return _ENCODED.sub(spelled, text.encode("utf-8", "surrogatepass")).decode("ascii")
-
-
-def _spelled_host(authority: str) -> str:
-    """In ASCII (IDNA), without the ports that schemes have and without the root's dot."""
-    host = _OWN_PORT.sub("", authority).removesuffix(".")
-    if host.isascii():
-        return host
-    import idna  # noqa: PLC0415 - rare, and its tables take a while to load
-
-    name, colon, port = host.partition(":")
-    try:
-        return idna.encode(name, uts46=True).decode("ascii") + colon + port
-    except (idna.IDNAError, UnicodeError):
-        return host
+    return rest.lstrip("/")
 
 
 def _behind_prefix(address: str, more: frozenset[str]) -> str | None:
@@ -194,7 +129,8 @@ def _behind_prefix(address: str, more: frozenset[str]) -> str | None:
     if own := _OWN.match(path):
         return path[own.end() :]
     if embedded := _EMBEDDED.search(path):
-        return path[embedded.end() :].lstrip("/")
+        inner = path[embedded.end() :].lstrip("/")
+        return unquote(inner) if "%" in embedded[0] and "/" not in inner else inner
     if not is_prefix_host(host.lower().partition(":")[0], more):
         return None
     segments = path.split("/")

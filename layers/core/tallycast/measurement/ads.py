@@ -88,7 +88,9 @@ def deliveries(
             FROM {unit_rows(plan)} AS r JOIN units AS u ON {on} {within}),
         pieces AS ({pieces}),
         ads AS (SELECT ad_id, first_byte AS x, last_byte AS y, m, e, episode, segmented
-            FROM {placements} JOIN count_media ON media = media_key),
+            FROM {placements}
+            JOIN (SELECT DISTINCT file, m, e, episode, segmented FROM count_media)
+                ON media = file),
         held AS (
             SELECT day, ad_id, episode, units.unit, x, y,
                 CASE WHEN c > 0 THEN GREATEST(a, x) END AS p,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import duckdb
 
-from tallycast.feeds.identity import file_key
+from tallycast.feeds.files import aliases, media_of
 from tallycast.kernel.errors import PermanentError
 from tallycast.measurement.logs import (
     Enrichment,
@@ -184,14 +184,20 @@ def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, zone: str) -> No
     db.execute("UPDATE episodes SET zone = ? WHERE zone IS NULL", [zone])
     db.execute("UPDATE episodes SET show_id = '' WHERE show_id IS NULL")
     db.execute("UPDATE episodes SET header_bytes = 0 WHERE header_bytes IS NULL")
-    db.execute(
-        "INSERT INTO episodes BY NAME SELECT DISTINCT media, media AS episode_id, "
-        "'' AS show_id, ? AS zone, 0 AS header_bytes FROM requests "
-        "ANTI JOIN episodes USING (media) "
-        "ANTI JOIN episodes AS plain ON split_part(requests.media, '?', 1) = plain.media "
-        "ORDER BY media",
-        [zone],
+    unknown = _first(db, "SELECT DISTINCT media FROM requests ANTI JOIN episodes USING (media)")
+    known = aliases(
+        (each for each in unknown if "?" in each), _first(db, "SELECT media FROM episodes")
     )
+    db.execute(
+        "INSERT INTO episodes BY NAME SELECT media, media AS episode_id, '' AS show_id, "
+        "$1 AS zone, 0 AS header_bytes FROM (SELECT unnest($2) AS media)",
+        [zone, sorted(set(unknown) - known.keys())],
+    )
+
+
+def _first(db: duckdb.DuckDBPyConnection, query: str) -> list[str]:
+    """The first column of a query's rows."""
+    return [row[0] for row in db.execute(query).fetchall()]
 
 
 def _given(db: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -210,11 +216,14 @@ def _given(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         raise EpisodesFileError(f"{path} cannot be read as episodes: {reason}") from error
-    for (media,) in db.execute("SELECT DISTINCT media FROM episodes").fetchall():
-        if media and (key := file_key(media)) != media:
-            db.execute("UPDATE episodes SET media = ? WHERE media = ?", [key, media])
     # Spreadsheets leave empty rows, and some tables say -1 for what they do not know.
     db.execute("DELETE FROM episodes WHERE coalesce(media, episode_id, '') = ''")
+    addresses = _first(db, "SELECT DISTINCT media FROM episodes WHERE media IS NOT NULL")
+    db.execute(
+        "UPDATE episodes SET media = name FROM (SELECT unnest($1) AS address, unnest($2) AS name) "
+        "WHERE media = address",
+        [addresses, [media_of(address) for address in addresses]],
+    )
     db.execute("UPDATE episodes SET length_bytes = NULL WHERE length_bytes < 0")
     impossible = " ".join(f"WHEN {test} THEN '{said}'" for said, test in _IMPOSSIBLE.items())
     wrong = db.execute(

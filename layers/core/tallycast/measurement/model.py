@@ -18,7 +18,7 @@ Columns = dict[str, str]
 # - source: `log` when bytes and status were seen by who served the file, `prefix` when only the
 #   request was seen, by a redirect.
 # - media: `host/path` of the audio file behind all measurement prefixes, with what of the query
-#   names a file where the path does not (`feeds.identity.file_key`). For a segment of an HLS
+#   names a file where the path does not (`feeds.files.file_key`). For a segment of an HLS
 #   stream it is the playlist's folder and `part` names the segment; else `part` is ''.
 # - range_start, range_end: inclusive bytes of the Range header as asked for. Both NULL: no range.
 #   range_end NULL: open-ended. A suffix range (`bytes=-500`) is range_start = -500, range_end NULL.

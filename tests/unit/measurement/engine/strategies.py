@@ -31,7 +31,9 @@ EPISODES = [
     an_episode("h/play", episode_id="ep_long", length_bytes=None, duration_seconds=None,
                bitrate_bps=8, zone="Pacific/Chatham"),
 ]  # fmt: skip
-MEDIA = [*(e["media"] for e in EPISODES), "h/play?id=2", "h/unknown.mp3"]
+MEDIA = [
+    *(e["media"] for e in EPISODES), "h/play?id=2", "h/play?id=1&item=web", "h/unknown.mp3",
+]  # fmt: skip
 RULES = [
     rules.model_copy(
         update={

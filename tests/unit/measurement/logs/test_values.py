@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tallycast.feeds.identity import file_key
+from tallycast.feeds.files import file_key
 from tallycast.measurement.filters import is_bad_referrer, is_malformed
 from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs import (
@@ -175,14 +175,18 @@ MEDIA = [
     ),
     ("https://m.example?file=5.mp3", "m.example/?file=5.mp3", ""),
     ("https://m.example/known/128k/seg?id=7", "m.example/known", "128k/seg?id=7"),
+    ("https://m.example/a%7Eb/128k/7.mp4", "m.example/a~b", "128k/7.mp4"),
+    (f"https://m.example/play?{'x' * LONGEST_URL}&id=5", "m.example/play?id=5", ""),
+    ("/p/2/https%3A%2F%2Fm.example%2Fa%20b.mp3?x=1", "m.example/a%20b.mp3", ""),
     ("https://m.example:443/%7Ea%c3%bc b.mp3", "m.example/~a%C3%BC%20b.mp3", ""),
     ("https://m.example/play?f=a/b.ts", "m.example/play?f=a/b.ts", ""),
-    ("https://m.example/play?id=203.0.113.7", "m.example/play?id=x.x.x.x", ""),
+    ("https://m.example/play?id=203.0.113.7", "m.example/play", ""),
 ]
 
 
 def test_media_is_the_file_or_the_stream(tmp_path: Path) -> None:
-    source = LogSource(playlists=frozenset({"m.example/known/master.m3u8"}))
+    playlists = {"m.example/known/master.m3u8", "https://M.example/a%7eb/x.m3u8"}
+    source = LogSource(playlists=frozenset(playlists))
     found = rows(reading(_written(tmp_path / "log", [{"url": url} for url, _, _ in MEDIA]), source))
     assert [
         (case[0], row["media"], row["part"]) for case, row in zip(MEDIA, found, strict=True)
@@ -408,6 +412,35 @@ def test_combined_lines_of_many_servers(
     path.write_text(COMBINED_LINE.format(**{**usual, **parts}))
     (row,) = rows(reading(path, LogSource(host="m.example")))
     assert row[column] == value
+
+
+@pytest.mark.parametrize(
+    ("written", "media"),
+    [
+        (r"/a\"b.mp3", "m.example/a%22b.mp3"),
+        (r"/a\\b.mp3", "m.example/a%5Cb.mp3"),
+        (r"/a\\x41.mp3", "m.example/a%5Cx41.mp3"),
+        (r"/play?file=a\"b", "m.example/play?file=a%22b"),
+    ],
+)
+def test_what_a_server_escaped_in_a_combined_line_is_encoded(
+    written: str, media: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        f'203.0.113.9 - - [22/Nov/2026:20:59:58 +0000] "GET {written} HTTP/1.1" 200 5 "-" "App/1"\n'
+    )
+    (row,) = rows(reading(path, LogSource(host="m.example")))
+    assert row["media"] == media
+
+
+def test_an_address_in_a_query_is_no_host_of_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        "203.0.113.9 - - [22/Nov/2026:20:59:58 +0000] "
+        '"GET /play?file=https://s3.example/a.mp3 HTTP/1.1" 200 5 "-" "App/1"\n'
+    )
+    assert refused(reading(path)) == [(1, Reason.NO_HOST)]
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,10 @@ OURS = f"https://track.example/e/{KEY}/https"
          {"dts.podtrac.com", "chrt.fm", "host.example"}),
         ("https://op3.dev/e/https://host.example/a.mp3", {"op3.dev", "host.example"}),
         ("https://op3.dev/e/host.example/a.mp3", {"op3.dev", "host.example"}),
+        (
+            "https://show.example/play/2/https%3A%2F%2Fhost.example%2Fa.m4a",
+            {"show.example", "host.example"},
+        ),
         ("https://any.example/x/https://dts.podtrac.com/redirect.mp3/host.example:8443/a.mp3",
          {"any.example", "dts.podtrac.com", "host.example:8443"}),
         (f"{OURS}/host.example/a.mp3", {"host.example"}),

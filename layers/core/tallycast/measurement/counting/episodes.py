@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tallycast.feeds.identity import file_key
+from tallycast.feeds.files import media_of
 from tallycast.kernel.times import from_text
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def audio_of(item: EpisodeItem, prefixes: frozenset[str] = frozenset()) -> Itera
     """The addresses at which one episode's audio is offered, behind `prefixes` and those known."""
     document: Mapping[str, Any] = json.loads(item.document)
     for url, size, bitrate in _addresses(document):
-        if media := _media(file_key(url, prefixes)):
+        if media := media_of(url, prefixes):
             yield Audio(
                 media=media,
                 episode_id=item.episode_id,
@@ -67,12 +67,6 @@ def audio_of(item: EpisodeItem, prefixes: frozenset[str] = frozenset()) -> Itera
                 length_bytes=_plausible(size, item.duration_seconds),
                 bitrate_bps=round(bitrate) if bitrate and bitrate > 0 else None,
             )
-
-
-def _media(key: str) -> str:
-    """A file's address; of an HLS stream the playlist's folder, which its segments share."""
-    is_playlist = "?" not in key and key.lower().endswith(".m3u8")
-    return key.rpartition("/")[0] if is_playlist else key
 
 
 def _plausible(size: int | None, seconds: float | None) -> int | None:

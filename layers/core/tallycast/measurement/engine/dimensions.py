@@ -9,6 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tallycast.feeds.files import aliases
 from tallycast.kernel.ids import derived_id
 from tallycast.measurement import filters, ranges, threshold
 from tallycast.measurement.model import AGENTS, EPISODES
@@ -72,15 +73,12 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         FROM (SELECT {columns} FROM {plan.episodes})
         QUALIFY row_number() OVER (PARTITION BY media ORDER BY {", ".join(EPISODES)}) = 1"""  # noqa: S608 - our own names
     )
-    # What the feeds do not know with its query, they may know without.
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_seen AS
-        SELECT seen.*, COALESCE(known.media, split_part(seen.media, '?', 1)) AS known_as
-        FROM (
-            SELECT media, {parts} AS segmented, {told} AS least_told
-            FROM {plan.source} GROUP BY media) AS seen
-        LEFT JOIN count_known AS known ON seen.media = known.media"""  # noqa: S608 - our own names
+        SELECT media, {parts} AS segmented, {told} AS least_told
+        FROM {plan.source} GROUP BY media"""  # noqa: S608 - our own names
     )
+    _aliases(connection)
     unknown = connection.execute(
         f"""SELECT media, COALESCE(min(show_id) FILTER (show_id <> ''), '') FROM {plan.source}
         ANTI JOIN count_known USING (media) GROUP BY media"""  # noqa: S608 - our own names
@@ -95,11 +93,12 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
     same = "episode"
     if plan.rules.unique_by == "file_and_referrer":
-        same = "episode, media_key"
+        same = "episode, file"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE count_media AS
         WITH joined AS (
             SELECT seen.media AS media_key, seen.segmented, seen.least_told,
+                COALESCE(known_as, seen.media) AS file,
                 COALESCE(known.episode_id, unknown.episode_id) AS episode,
                 COALESCE(known.show_id, unknown.show_id, '') AS show_name,
                 {"'UTC'" if plan.rules.zone == "utc" else "COALESCE(known.zone, 'UTC')"} AS zone,
@@ -107,21 +106,44 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
                 {threshold.minute_sql(plan.rules.assumed_bitrate_bps)} AS minute,
                 COALESCE(regexp_matches(seen.media, '\\.m3u8?$', 'i'), FALSE) AS is_playlist
             FROM count_seen AS seen
-            LEFT JOIN count_known AS known ON seen.known_as = known.media
+            LEFT JOIN count_aliases AS alias ON seen.media = alias.media
+            LEFT JOIN count_known AS known ON COALESCE(known_as, seen.media) = known.media
             LEFT JOIN count_unknown AS unknown ON seen.media IS NOT DISTINCT FROM unknown.media)
-        SELECT media_key, segmented, least_told, episode, length, minute, is_playlist,
-            (row_number() OVER (ORDER BY episode, media_key) - 1)::INTEGER AS m,
+        SELECT media_key, file, episode, length, minute, is_playlist,
+            COALESCE(bool_or(segmented) OVER file, FALSE) AS segmented,
+            min(least_told) OVER file AS least_told,
+            (dense_rank() OVER (ORDER BY episode, file) - 1)::INTEGER AS m,
             (dense_rank() OVER (ORDER BY {same}) - 1)::INTEGER AS e,
             min(show_name) OVER same AS show_name, min(zone) OVER same AS zone,
             min(released) OVER same AS released,
-            LEAST(minute, length) AS needed, count(*) OVER same > 1 AS several
-        FROM joined WINDOW same AS (PARTITION BY {same})"""  # noqa: S608 - our own names
+            LEAST(minute, length) AS needed,
+            min(file) OVER same <> max(file) OVER same AS several
+        FROM joined WINDOW same AS (PARTITION BY {same}), file AS (PARTITION BY file)"""  # noqa: S608 - our own names
     )
+
+
+def _aliases(connection: duckdb.DuckDBPyConnection) -> None:
+    """`count_aliases`: files asked for with more parameters than the feeds know them by."""
+    path = "split_part(media, '?', 1)"
+    found = connection.execute(
+        f"""WITH asked AS (
+            SELECT media, {path} AS path FROM count_seen
+            ANTI JOIN count_known USING (media) WHERE contains(media, '?')),
+        known AS (
+            SELECT media, path FROM (SELECT media, {path} AS path FROM count_known)
+            SEMI JOIN asked USING (path))
+        SELECT media, TRUE FROM known
+        UNION ALL SELECT media, FALSE FROM asked SEMI JOIN known USING (path)"""  # noqa: S608 - our own names
+    ).fetchall()
+    known = [media for media, is_known in found if is_known]
+    asked = [media for media, is_known in found if not is_known]
+    columns = {"media": "VARCHAR", "known_as": "VARCHAR"}
+    fill(connection, "count_aliases", columns, aliases(asked, known).items())
 
 
 def _any_unknown(connection: duckdb.DuckDBPyConnection) -> bool:
     row = connection.execute(
-        "SELECT count(*) FROM count_seen ANTI JOIN count_known ON known_as = count_known.media"
+        "SELECT count(*) FROM count_seen ANTI JOIN count_known USING (media)"
     ).fetchone()
     return bool(row and row[0])
 

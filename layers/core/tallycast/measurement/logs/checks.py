@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tallycast.feeds.identity import FILE_PARAMETER, NAMES_A_FILE
+from tallycast.feeds.files import NAMES_A_FILE, PARAMETER
 from tallycast.measurement.logs import expressions as sql
 from tallycast.measurement.logs.blocks import TOO_LONG
 from tallycast.measurement.logs.layout import FACTS
@@ -79,7 +79,7 @@ def _whole_url(layout: Layout, source: LogSource) -> str:
     whole = "split_part(url, '#', 1)"
     path = f"split_part({whole}, '?', 1)"
     query = f"substr({whole}, length({path}) + 1)"
-    which = f"array_to_string(regexp_extract_all({query}, {sql.text(FILE_PARAMETER)}, 1), '&')"
+    which = f"array_to_string(regexp_extract_all({query}, {sql.text(PARAMETER)}, 1), '&')"
     bare = (
         "CASE WHEN NOT (contains(url, '?') OR contains(url, '#')) THEN url "
         f"WHEN NOT contains(url, '=') OR regexp_matches({path}, {sql.text(NAMES_A_FILE)}) "

@@ -20,6 +20,7 @@ LINE: Final = r'^\S+ \S+ .*\[\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\] "'
 # Escaped quotes and backslashes stand aside while the line is cut at its quotes.
 _QUOTE: Final = "chr(1)"
 _SLASH: Final = "chr(2)"
+_ESCAPES: Final = r"'\\x|\x01|\x02'"
 _ASIDE: Final = (
     r"CASE WHEN contains(text, '\') THEN "
     rf"replace(replace(text, '\\', {_SLASH}), '\"', {_QUOTE}) ELSE text END"
@@ -86,13 +87,15 @@ def _facts(additions: Sequence[str]) -> Facts:
         f"(CASE WHEN r[2][-9:] LIKE ' HTTP/_._' THEN left({after_method}, -9) "
         f"WHEN r[2][-7:] LIKE ' HTTP/_' THEN left({after_method}, -7) ELSE {after_method} END)"
     )
+    # What the server has escaped is percent-encoded, as the client should have sent it.
+    encoded = rf"regexp_replace({target}, '\\x([0-9A-Fa-f]{{2}})', '%\1', 'g')"
+    encoded = f"replace(replace({encoded}, {_QUOTE}, '%22'), {_SLASH}, '%5C')"
     found: Facts = {
         "ip": f"CASE WHEN {has_host} THEN {second} ELSE {first} END",
         "host": f"CASE WHEN {has_host} THEN regexp_replace({first}, ':(80|443)$', '') END",
         "time": "rtrim(string_split(r[1], '[')[-1], '] ')",
         "method": "split_part(r[2], ' ', 1)",
-        "url": f"CASE WHEN contains({target}, '\\x') THEN regexp_replace({target}, "
-        rf"'\\x([0-9A-Fa-f]{{2}})', '%\1', 'g') ELSE {target} END",
+        "url": f"CASE WHEN regexp_matches({target}, {_ESCAPES}) THEN {encoded} ELSE {target} END",
         "status": "split_part(trim(r[3]), ' ', 1)",
         "bytes_sent": "split_part(trim(r[3]), ' ', 2)",
         "referrer": _restored("r[4]"),

@@ -1,7 +1,7 @@
 """What Python says about distinct values, kept in DuckDB for the whole file.
 
-Python sees each address once a month, each URL without its query and each odd user agent once;
-the rows are joined with what it said. The tables are DuckDB's, so they spill when a file has
+Python sees each address once a month, each URL (without most of its query) and each odd user agent
+once; the rows are joined with what it said. The tables are DuckDB's, so they spill when a file has
 millions.
 """
 

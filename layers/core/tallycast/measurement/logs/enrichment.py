@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from socket import AF_INET, inet_pton
 from typing import TYPE_CHECKING, NamedTuple
 
-from tallycast.feeds.identity import file_key
+from tallycast.feeds.files import file_key
 from tallycast.measurement.privacy import KeyMissingError, Pseudonym
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Enrichment:
     Attributes:
         pseudonyms: what stands for an address in a month.
         facts: where an address is.
-        media: an address → what tells its file from others (`feeds.identity.file_key`).
+        media: an address → what tells its file from others (`feeds.files.file_key`).
         kinds: what an autonomous system is, for rows that come without an address.
     """
 

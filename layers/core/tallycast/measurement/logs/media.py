@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from tallycast.feeds.identity import NAMES_A_FILE
+from tallycast.feeds.files import NAMES_A_FILE, file_key
 from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs.reasons import Reason, Skip
 
@@ -51,7 +51,7 @@ def locate(
 
     Args:
         url: the address.
-        media: an address to what tells its file from others (`feeds.identity.file_key`).
+        media: an address to what tells its file from others (`feeds.files.file_key`).
         playlist_folders: of known playlists.
         only_media: whether nothing else is ever asked for, as of a redirect that leads to the
             files of a feed: then an ending tells nothing, and every address is media.
@@ -80,14 +80,15 @@ def locate(
 
 
 def _problem(url: str) -> Reason | None:
-    if len(url) > LONGEST_URL or len(url.encode("utf-8", "replace")) > LONGEST_URL:
+    address = url.partition("?")[0]
+    if len(address) > LONGEST_URL or len(address.encode("utf-8", "replace")) > LONGEST_URL:
         return Reason.LONG_URL
     if url[:8].lower().startswith(("http://", "https://")):
         return Reason.NO_HOST if url.partition("://")[2].startswith("/") else None
     if not url.startswith("/"):
         return Reason.NOT_HTTP
     # A redirect's log may know only its own path, with the destination in it.
-    return None if _EMBEDDED.search(url) else Reason.NO_HOST
+    return None if _EMBEDDED.search(address) else Reason.NO_HOST
 
 
 def _part(key: str, playlist_folders: frozenset[str]) -> Address:
@@ -115,5 +116,5 @@ def _international(host: str) -> bool:
 
 
 def playlist_folders(playlists: frozenset[str]) -> frozenset[str]:
-    """The folders of playlists given as media (`host/path/x.m3u8` → `host/path`)."""
-    return frozenset(each.rpartition("/")[0] for each in playlists if "/" in each)
+    """The folders of playlists (`host/path/x.m3u8` → `host/path`)."""
+    return frozenset(file_key(each).rpartition("/")[0] for each in playlists if "/" in each)

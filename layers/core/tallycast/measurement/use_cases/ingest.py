@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from tallycast.aws import clients
-from tallycast.feeds.identity import file_key
+from tallycast.feeds.files import file_key
 from tallycast.kernel.times import utc_now
 from tallycast.measurement.counting.days import DayStore
 from tallycast.measurement.counting.marking import Marker
