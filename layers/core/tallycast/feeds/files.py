@@ -96,7 +96,7 @@ def aliases(seen: Iterable[str], known: Iterable[str]) -> dict[str, str]:
     found = {}
     for key in seen:
         path, _, query = key.partition("?")
-        given = query.split("&") if query else []
+        given = query.split("&")[:_MOST_PARAMETERS] if query else []
         fewer = (
             f"{path}?{'&'.join(some)}" if some else path
             for size in range(len(given) - 1, -1, -1)
