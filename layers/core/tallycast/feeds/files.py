@@ -33,6 +33,7 @@ _PARAMETERS = (
     "id", "episode", "episode_id", "episodeid", "ep", "ep_id", "guid", "file", "file_id", "fileid",
     "filename", "fname", "files", "f", "audio", "audio_id", "media", "media_id", "mediaid", "item",
     "item_id", "post_id", "attachment_id", "track_id", "resid",
+    "podcast_download", "podcast_episode",
 )  # fmt: skip
 # Expressions that DuckDB reads as well. A path, or a value, that ends so names a file.
 NAMES_A_FILE = rf"\.(?:{_any_case(MEDIA_ENDINGS)})$"

@@ -187,8 +187,9 @@ def _window(counted: Count, file_id: str, line: int) -> dict[str, Any] | None:
     cursor = counted.connection.execute(
         f"""WITH placed AS (SELECT * FROM {unit_rows(plan)} JOIN count_files USING (f)),
         mine AS (SELECT * FROM placed WHERE file_key = $1 AND line = $2)
-        SELECT {picks}, v.rule FROM placed AS r JOIN mine AS o ON {same}
+        SELECT {picks}, v.rule, known.file FROM placed AS r JOIN mine AS o ON {same}
         JOIN {plan.source} AS s ON s.file_id = r.file_key AND s.line = r.line
+        JOIN count_media AS known ON s.media IS NOT DISTINCT FROM known.media_key
         LEFT JOIN counted_verdicts AS v ON v.file_id = s.file_id AND v.line = s.line
         ORDER BY s.time, s.file_id, s.line""",  # noqa: S608 - our own names
         [file_id, line],
@@ -202,7 +203,7 @@ def _window(counted: Count, file_id: str, line: int) -> dict[str, Any] | None:
         if not _is_blind(row):
             known = _episode(counted, row["media"])
             found = ranges.spans(_ask(row, known.get("length_bytes")))
-            spans.setdefault((row["media"] or "", row["part"] or ""), []).extend(found)
+            spans.setdefault((row["file"] or "", row["part"] or ""), []).extend(found)
     download = next((row for row in rows if row["rule"] == "counted"), None)
     return {
         "kind": plan.rules.window,

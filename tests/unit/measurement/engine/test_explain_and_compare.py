@@ -51,6 +51,19 @@ def test_below_the_threshold_the_bytes_are_shown():
     assert found["window"]["covered"] == {"cdn.example/show/episode.mp3": 200_000}
 
 
+def test_one_file_under_several_names_is_covered_once():
+    episodes = [an_episode("h/play?id=2")]
+    rows = [
+        a_part(0, 599_999, media="h/play?id=2&item=web"),
+        a_part(500_000, 999_999, MONDAY + MINUTE, media="h/play?id=2"),
+        a_part(900_000, 999_999, MONDAY + 2 * MINUTE, media="h/play?ep=1&id=2"),
+    ]
+    found = told(rows, 1, episodes=episodes)
+    assert (found["verdict"], found["episode"]["episode_id"]) == ("counted", "ep_a")
+    assert found["window"]["covered"] == {"h/play?id=2": 1_000_000}
+    assert told(rows[:1], 1, episodes=episodes)["verdict"] == "below_threshold"
+
+
 def test_a_dropped_request_has_a_reason_and_no_window():
     found = told([a_request(user_agent="Googlebot")], 1)
     assert found["verdict"] == "bot"
@@ -158,6 +171,23 @@ def test_ads_count_only_inside_valid_downloads():
     assert deliveries(found.connection, found.plan, "ads") == [
         (day, "mid", "ep_a", 3, 1, 1),
         (day, "pre", "ep_a", 3, 2, 1),
+    ]
+
+
+def test_ads_are_delivered_under_whatever_name_the_file_was_asked_for():
+    rows = in_lines([
+        a_part(0, 1_499_999, media="h/play?id=2&item=web", ip="a"),
+        a_part(1_500_000, 2_000_000, MONDAY + MINUTE, media="h/play?ep=1&id=2", ip="a"),
+        a_part(0, 1_499_999, media="h/play?id=2&item=web", ip="b"),
+        a_part(0, 1_999_999, media="h/play?id=3", ip="b"),
+    ])  # fmt: skip
+    episodes = [an_episode("h/play?id=2"), an_episode("h/play?id=3", episode_id="ep_b")]
+    found = a_count(rule_set(), rows, episodes, day=MONDAY.date())
+    a_table(found.connection, "ads", PLACEMENTS, [
+        {"ad_id": "x", "media": "h/play?id=2", "first_byte": 1_400_000, "last_byte": 1_599_999},
+    ])  # fmt: skip
+    assert deliveries(found.connection, found.plan, "ads") == [
+        (MONDAY.date(), "x", "ep_a", 2, 1, 0)
     ]
 
 
