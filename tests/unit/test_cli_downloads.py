@@ -4,15 +4,18 @@ import csv
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tallycast.measurement import agents as list_of_agents
 from tests.support.command_line import tallycast
 from tests.support.shared import FIXTURES
 
 REAL_DAY = FIXTURES / "logs" / "download-requests-2022-09-20.csv"
 LISTS = FIXTURES / "user-agents"
+BUILT_IN = Path(list_of_agents.__file__).with_name("builtin")
 on_the_real_day = pytest.mark.skipif(
     not (REAL_DAY.is_file() and LISTS.is_dir()),
     reason="the real day is not here: set TALLYCAST_SHARED to the folder that holds fixtures/",
@@ -169,6 +172,54 @@ def test_more_parameters_than_the_feed_has_make_no_other_file(tmp_path, rules):
     episodes.write_text("media,episode_id\ncdn.example/play?id=2,two\ncdn.example/play,others\n")
     found = counted(log, "--episodes", episodes, "--rules", rules)
     assert {name: each["downloads"] for name, each in found["by_episode"].items()} == {"two": 1}
+
+
+def test_a_file_that_no_feed_has_takes_no_requests_from_one_that_a_feed_has(tmp_path):
+    asked = [
+        {"url": "https://cdn.example/play?ep=1&id=5&item=web"},
+        {"url": "https://cdn.example/play?ep=1&item=web", "ip": "203.0.113.8"},
+    ]
+    log, episodes = a_log(tmp_path / "log.csv", *asked), tmp_path / "episodes.csv"
+    episodes.write_text("media,episode_id\ncdn.example/play?id=5,five\n")
+    found = counted(log, "--episodes", episodes)["by_episode"]
+    assert {name: each["downloads"] for name, each in found.items()} == {
+        "five": 1,
+        "cdn.example/play?ep=1&item=web": 1,
+    }
+
+
+def test_the_prefixes_of_a_reference_are_taken_off(tmp_path):
+    lists = tmp_path / "lists"
+    shutil.copytree(BUILT_IN, lists)
+    (lists / "prefixes.json").write_text('[{"prefixpattern": "px.example/e/"}]')
+    log = a_log(
+        tmp_path / "log.csv",
+        {"url": "https://px.example/e/cdn.example/one.mp3"},
+        {"url": "https://px.example/e/cdn.example/two.mp3"},
+    )
+    episodes = tmp_path / "episodes.csv"
+    episodes.write_text("media,episode_id\nhttps://px.example/e/cdn.example/two.mp3,two\n")
+    found = counted(log, "--reference", lists, "--episodes", episodes)
+    assert found["by_episode"].keys() == {"cdn.example/one.mp3", "two"}
+    assert counted(log)["by_episode"].keys() == {
+        "px.example/e/cdn.example/one.mp3",
+        "px.example/e/cdn.example/two.mp3",
+    }
+
+
+def test_what_a_redirect_saw_is_media_whatever_its_ending(tmp_path):
+    hit = {"method": "GET", "time": "2026-09-20T22:30:00Z", "ip": "203.0.113.7",
+           "user_agent": GOOD["user_agent"]}  # fmt: skip
+    urls = ["https://cdn.example/get.php?id=1", "https://cdn.example/get.php?id=2"]
+    log = tmp_path / "hits.jsonl"
+    lines = [{**hit, "url": url, "source": seen} for url in urls for seen in ("prefix", "log")]
+    lines.append({**hit, "url": "https://cdn.example/", "source": "prefix"})
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = counted(log)
+    assert found["by_episode"].keys() == {url.removeprefix("https://") for url in urls}
+    assert (found["downloads"], found["requests"]) == (2, 2)
+    assert found["skipped"] == {"request for something else than media": 2}
+    assert found["quarantined_by"] == {"URL names no file": 1}
 
 
 def test_rules_of_ones_own_come_from_a_file(tmp_path):

@@ -33,5 +33,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - whatever is JSON
     """Write a JSON value, and nothing else, to stdout."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
-    sys.stdout.write("\n")
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    # Half a character, which JSON can hold (`\ud800`), cannot be written.
+    sys.stdout.write(text.encode("utf-8", "replace").decode() + "\n")

@@ -113,8 +113,7 @@ def explain(
     json_wanted: bool,
 ) -> None:
     """Say why one line of LOGS was counted, or which rule dropped it."""
-    from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
-    from tallycast.measurement.explain import explain as explained  # noqa: PLC0415 - as above
+    from tallycast.measurement.explain import explain as explained  # noqa: PLC0415 - DuckDB is slow
     from tallycast.measurement.logs import file_id as named  # noqa: PLC0415 - as above
 
     if not 1 <= place <= len(logs):
@@ -126,8 +125,7 @@ def explain(
         if quarantined is not None:
             document: dict[str, Any] = quarantined
         else:
-            done = counted(read.connection, of, read.reference.agents)
-            document = explained(done, file_id, line)
+            document = explained(read.count(of), file_id, line)
     if json_wanted:
         print_json(document)
     else:
@@ -176,17 +174,15 @@ def compare(
 
 def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
     """The document of a count, with everything that it was made from."""
-    from tallycast.measurement.engine import count as counted  # noqa: PLC0415 - DuckDB is slow
-    from tallycast.measurement.filing import NothingReadableError  # noqa: PLC0415 - as above
+    from tallycast.measurement.filing import NothingReadableError  # noqa: PLC0415 - DuckDB is slow
 
     if read.quarantined and not read.accepted and not read.skipped.keys() & _UNDERSTOOD:
         raise NothingReadableError(
             f"none of {read.quarantined:,} lines could be read ({counts.reasons(read.reasons)}): "
             "say with --source how they are written (docs/log-files.md)"
         )
-    done = counted(read.connection, rules, read.reference.agents)
     return {
-        **done.document(),
+        **read.count(rules).document(),
         "timezone": timezone if rules.zone == "show" else "UTC",
         "reference": dict(read.reference.versions),
         "quarantined": read.quarantined,

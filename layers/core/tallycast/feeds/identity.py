@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import uuid
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +35,9 @@ PREFIX_DOMAINS = (".gum.fm", ".proxycast.org")
 LONGEST_CHAIN = 20
 # Our own prefix, whatever host it is reached by: a show key, and perhaps a signature.
 _OWN = re.compile(r"e/shk_[A-Za-z0-9_-]{43}/https?/(?:~[A-Za-z0-9_-]{22}/)?")
+_SCHEME = re.compile(r"[^/?#]*://")
 _EMBEDDED = re.compile(r"https?(?::|%3a)(?:/|%2f){1,2}", re.IGNORECASE)
+_ENCODED_ASCII = re.compile("%([0-7][0-9a-f])", re.IGNORECASE)
 # Hosts may have letters beyond ASCII, percent-encoded or not.
 _LETTER = r"[a-z0-9-]|%[89a-f][0-9a-f]|[^\x00-\x7f]"
 _HOST = re.compile(
@@ -110,11 +111,11 @@ def enclosure_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
 def behind_prefixes(address: str, more_prefixes: frozenset[str] = frozenset()) -> str:
     """`host/path` behind the scheme and all measurement prefixes of an address without query.
 
-    An address that was wholly percent-encoded behind its prefix
-    (`play/2/https%3A%2F%2Fhost%2Fa.mp3`) is decoded, and may have a query of its own then.
+    An address that was percent-encoded behind its prefix (`play/2/https%3A%2F%2Fhost%2Fa.mp3`) is
+    decoded, and may have a query of its own then.
     """
-    _, found, behind = address.partition("://")
-    rest = behind if found else address
+    scheme = _SCHEME.match(address)
+    rest = address[scheme.end() :] if scheme else address
     for _ in range(LONGEST_CHAIN):
         inner = _behind_prefix(rest, more_prefixes)
         if inner is None:
@@ -125,18 +126,35 @@ def behind_prefixes(address: str, more_prefixes: frozenset[str] = frozenset()) -
 
 def _behind_prefix(address: str, more: frozenset[str]) -> str | None:
     """What stands behind the first prefix of `host/path`, or None when there is no prefix."""
-    host, _, path = address.partition("/")
+    # An address that was decoded has a query, in which another address is no destination.
+    plain, mark, query = address.partition("?")
+    inner = _destination(plain, more)
+    return inner if inner is None or "?" in inner else f"{inner}{mark}{query}"
+
+
+def _destination(address: str, more: frozenset[str]) -> str | None:
+    authority, _, path = address.partition("/")
     if own := _OWN.match(path):
         return path[own.end() :]
     if embedded := _EMBEDDED.search(path):
         inner = path[embedded.end() :].lstrip("/")
-        return unquote(inner) if "%" in embedded[0] and "/" not in inner else inner
-    if not is_prefix_host(host.lower().partition(":")[0], more):
+        is_encoded = "%2f" in embedded[0].lower() or ("%" in embedded[0] and "/" not in inner)
+        return _decoded(inner) if is_encoded else inner
+    if not is_prefix_host(_host_of(authority), more):
         return None
     segments = path.split("/")
     # The last segment is a file's name: an address needs something behind its host.
     for index, segment in enumerate(segments[:-1]):
-        found = _HOST.fullmatch(segment)
+        found = _HOST.fullmatch(segment.rpartition("@")[2])
         if found and found[1].lower() not in _FILE_ENDINGS:
             return "/".join(segments[index:])
     return None
+
+
+def _host_of(authority: str) -> str:
+    return authority.rpartition("@")[2].lower().partition(":")[0].rstrip(".")
+
+
+def _decoded(text: str) -> str:
+    """Decoded once; bytes beyond ASCII stay as they are, whatever they were meant to be."""
+    return _ENCODED_ASCII.sub(lambda found: chr(int(found[1], 16)), text)

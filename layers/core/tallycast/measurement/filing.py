@@ -1,8 +1,8 @@
 """Count log files where they lie: what the command line does, without a platform.
 
 Addresses are hashed under one key that is thrown away, so a result holds nothing of them, and
-requests of any number of months can be compared. Files of audio that no table of episodes names
-are counted under their own address.
+requests of any number of months can be compared. Files that no table of episodes names are
+counted under their own address.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, cast
 
 import duckdb
 
-from tallycast.feeds.files import aliases, media_of
+from tallycast.feeds.files import file_key, media_of
 from tallycast.kernel.errors import PermanentError
+from tallycast.measurement.engine import count
 from tallycast.measurement.logs import (
     Enrichment,
     LogSource,
@@ -36,9 +38,11 @@ from tallycast.measurement.tenancy import BadZoneError, known_zone
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from tallycast.measurement.engine import Count
     from tallycast.measurement.logs.enrichment import Facts, Pseudonyms
     from tallycast.measurement.logs.model import Intake
     from tallycast.measurement.reference.bundle import Reference
+    from tallycast.measurement.rulesets import RuleSet
 
 
 class EpisodesFileError(PermanentError):
@@ -61,12 +65,22 @@ class NothingReadableError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """Log files that were read: views `requests` and `episodes` on a connection."""
+    """Log files that were read: `requests` and `episodes` on a connection.
+
+    `zone` is the reporting time zone of whatever `episodes` does not name.
+    """
 
     connection: duckdb.DuckDBPyConnection
     reference: Reference
     logs: tuple[Path, ...]
     intakes: tuple[Intake, ...]
+    zone: str
+
+    def count(self, rules: RuleSet) -> Count:
+        """Count them. Files that no episode has are episodes called by their own address."""
+        return count(
+            self.connection, rules, self.reference.agents, zone=self.zone, named=lambda media: media
+        )
 
     @property
     def accepted(self) -> int:
@@ -128,6 +142,7 @@ def filed(
     enrichment = Enrichment(
         pseudonyms=_under_one_key(),
         facts=cast("Facts", lists.networks.look_up_all),
+        media=partial(file_key, more_prefixes=lists.agents.prefix_hosts),
     )
     with (
         TemporaryDirectory() as name,
@@ -139,8 +154,8 @@ def filed(
         folder = Path(name)
         found = read_logs(there, source or LogSource(), enrichment, folder, datetime.now(UTC))
         requests_relation(db, found)
-        _episodes(db, episodes, zone)
-        yield Filed(db, lists, there, tuple(found))
+        _episodes(db, episodes, zone, lists.agents.prefix_hosts)
+        yield Filed(db, lists, there, tuple(found), zone)
 
 
 @contextmanager
@@ -175,32 +190,20 @@ def _under_one_key() -> Pseudonyms:
     return lambda asked: ring([(address, always) for address, _ in asked])
 
 
-def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, zone: str) -> None:
-    """The table `episodes`: those that are given, and a row for every other address."""
+def _episodes(
+    db: duckdb.DuckDBPyConnection, path: Path | None, zone: str, prefixes: frozenset[str]
+) -> None:
+    """The table `episodes`: those that are given, if any."""
     columns = ", ".join(f"{name} {kind}" for name, kind in EPISODES.items())
     db.execute(f"CREATE TEMP TABLE episodes ({columns})")
     if path is not None:
-        _given(db, path)
+        _given(db, path, prefixes)
     db.execute("UPDATE episodes SET zone = ? WHERE zone IS NULL", [zone])
     db.execute("UPDATE episodes SET show_id = '' WHERE show_id IS NULL")
     db.execute("UPDATE episodes SET header_bytes = 0 WHERE header_bytes IS NULL")
-    unknown = _first(db, "SELECT DISTINCT media FROM requests ANTI JOIN episodes USING (media)")
-    known = aliases(
-        (each for each in unknown if "?" in each), _first(db, "SELECT media FROM episodes")
-    )
-    db.execute(
-        "INSERT INTO episodes BY NAME SELECT media, media AS episode_id, '' AS show_id, "
-        "$1 AS zone, 0 AS header_bytes FROM (SELECT unnest($2) AS media)",
-        [zone, sorted(set(unknown) - known.keys())],
-    )
 
 
-def _first(db: duckdb.DuckDBPyConnection, query: str) -> list[str]:
-    """The first column of a query's rows."""
-    return [row[0] for row in db.execute(query).fetchall()]
-
-
-def _given(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _given(db: duckdb.DuckDBPyConnection, path: Path, prefixes: frozenset[str]) -> None:
     """The episodes of a file, each of them possible."""
     try:
         db.execute(f"CREATE TEMP TABLE given AS FROM '{str(path).replace(chr(39), chr(39) * 2)}'")
@@ -218,11 +221,16 @@ def _given(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise EpisodesFileError(f"{path} cannot be read as episodes: {reason}") from error
     # Spreadsheets leave empty rows, and some tables say -1 for what they do not know.
     db.execute("DELETE FROM episodes WHERE coalesce(media, episode_id, '') = ''")
-    addresses = _first(db, "SELECT DISTINCT media FROM episodes WHERE media IS NOT NULL")
+    addresses = [
+        address
+        for (address,) in db.execute(
+            "SELECT DISTINCT media FROM episodes WHERE media IS NOT NULL"
+        ).fetchall()
+    ]
     db.execute(
         "UPDATE episodes SET media = name FROM (SELECT unnest($1) AS address, unnest($2) AS name) "
         "WHERE media = address",
-        [addresses, [media_of(address) for address in addresses]],
+        [addresses, [media_of(address, prefixes) for address in addresses]],
     )
     db.execute("UPDATE episodes SET length_bytes = NULL WHERE length_bytes < 0")
     impossible = " ".join(f"WHEN {test} THEN '{said}'" for said, test in _IMPOSSIBLE.items())

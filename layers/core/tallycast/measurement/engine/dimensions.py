@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallycast.feeds.files import aliases
-from tallycast.kernel.ids import derived_id
 from tallycast.measurement import filters, ranges, threshold
 from tallycast.measurement.model import AGENTS, EPISODES
 from tallycast.measurement.windows import day_bounds, reporting_day
@@ -89,8 +88,11 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         connection,
         "count_unknown",
         {"media": "VARCHAR", "episode_id": "VARCHAR", "show_id": "VARCHAR"},
-        [(media, derived_id("media", media or ""), show) for media, show in unknown],
+        [(media, plan.named(media or ""), show) for media, show in unknown],
     )
+    zone = f"""COALESCE(known.zone, '{plan.zone.replace("'", "''")}')"""
+    if plan.rules.zone == "utc":
+        zone = "'UTC'"
     same = "episode"
     if plan.rules.unique_by == "file_and_referrer":
         same = "episode, file"
@@ -101,7 +103,7 @@ def _media(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
                 COALESCE(known_as, seen.media) AS file,
                 COALESCE(known.episode_id, unknown.episode_id) AS episode,
                 COALESCE(known.show_id, unknown.show_id, '') AS show_name,
-                {"'UTC'" if plan.rules.zone == "utc" else "COALESCE(known.zone, 'UTC')"} AS zone,
+                {zone} AS zone,
                 known.released_at AS released, known.length,
                 {threshold.minute_sql(plan.rules.assumed_bitrate_bps)} AS minute,
                 COALESCE(regexp_matches(seen.media, '\\.m3u8?$', 'i'), FALSE) AS is_playlist

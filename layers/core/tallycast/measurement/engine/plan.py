@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from tallycast.kernel.ids import derived_id
 from tallycast.measurement import eligibility, filters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tallycast.measurement.rulesets import RuleSet
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 # hold the number of the episode and, lowest, whether a redirect saw the request.
 LOW_BITS = 28
 LOW_MASK = (1 << LOW_BITS) - 1
+
+
+def media_id(media: str) -> str:
+    """The id of an episode that nobody knows more of than its file."""
+    return derived_id("media", media)
 
 
 class Classifier(Protocol):
@@ -45,6 +51,8 @@ class Plan:
         has_ids, has_spans, has_totals, has_slots: whether any request has a name of its own; a
             range with several parts; the size of the whole file; a file that shares its episode
             with others, or is a stream's segment.
+        zone: IANA time zone of files that no episode has.
+        named: what a file that no episode has is called as an episode, by its media.
         unmet: rules on rows that no request meets.
     """
 
@@ -62,6 +70,8 @@ class Plan:
     has_spans: bool = True
     has_totals: bool = True
     has_slots: bool = True
+    zone: str = "UTC"
+    named: Callable[[str], str] = media_id
     unmet: frozenset[str] = frozenset()
 
     @property

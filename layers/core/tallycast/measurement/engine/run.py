@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from tallycast.kernel.errors import PermanentError
 from tallycast.measurement.engine import carry, dimensions, groups, outcome, spells
 from tallycast.measurement.engine.document import document
-from tallycast.measurement.engine.plan import Plan
+from tallycast.measurement.engine.plan import Plan, media_id
 from tallycast.measurement.model import REQUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date
 
     import duckdb
@@ -92,6 +92,8 @@ def count(
     shard: int = 0,
     shards: int = 1,
     detail: bool = True,
+    zone: str = "UTC",
+    named: Callable[[str], str] = media_id,
 ) -> Count:
     """Count the downloads in `requests` under `rules`.
 
@@ -110,6 +112,8 @@ def count(
         shard: number of the shard, from 0.
         shards: of how many.
         detail: False gives only the waterfall, faster.
+        zone: IANA reporting time zone of files that no episode has.
+        named: what such a file is called as an episode, by its media.
 
     Returns:
         The count; see `Count`.
@@ -136,6 +140,8 @@ def count(
         shards=shards,
         carried=has_carry,
         detail=detail or (windowed and day is not None),
+        zone=zone,
+        named=named,
         **facts,
     )
     if windowed and day is None and len(plan.keys) > 2:  # noqa: PLR2004 - each key knows its predecessor

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tallycast.feeds.files import NAMES_A_FILE, PARAMETER
+from tallycast.feeds.parameters import NAMES_A_FILE, PARAMETER
 from tallycast.measurement.logs import expressions as sql
 from tallycast.measurement.logs.blocks import TOO_LONG
 from tallycast.measurement.logs.layout import FACTS
@@ -31,6 +31,15 @@ def fact(layout: Layout, name: str, table: str = "f") -> str:
     if name in layout.facts or name in _MADE:
         return f"{table}.{sql.name(name)}"
     return "CAST(NULL AS VARCHAR)"
+
+
+def seen_by(layout: Layout, source: LogSource, table: str) -> str:
+    """The SQL of who saw a request, `log` or `prefix`: by the row, the source or the format."""
+    default = sql.text(source.source or layout.source)
+    if "source" not in layout.facts:
+        return default
+    seen = fact(layout, "source", table)
+    return f"CASE WHEN {seen} IN ('log', 'prefix') THEN {seen} ELSE {default} END"
 
 
 def facts_sql(layout: Layout, source: LogSource, now: datetime) -> str:
@@ -97,7 +106,7 @@ def _latest(now: datetime) -> int:
     return int(now.timestamp() * 1_000_000) + sql.DAY_US
 
 
-def judged_sql(layout: Layout, now: datetime) -> str:
+def judged_sql(layout: Layout, source: LogSource, now: datetime) -> str:
     """SQL of all rows of `facts`, joined with the dictionaries, typed, with `skip` and `reason`.
 
     Both are NULL for a good row; the first check that fails gives the reason.
@@ -120,17 +129,20 @@ def judged_sql(layout: Layout, now: datetime) -> str:
         f"CASE WHEN asked IS NULL THEN range_end_number ELSE {end} END AS range_last "
         f"FROM ({typed}) t"
     )
-    return f"SELECT *, {_reason(layout, now)} AS reason, {_SKIP} AS gone FROM ({bounded}) t"
+    # A redirect leads to the files of a feed only: whatever it saw is media, if it is a file.
+    redirected = f"{seen_by(layout, source, 't')} = 'prefix'"
+    gone = f"coalesce(skip, CASE WHEN problem IS NULL AND NOT {redirected} THEN url_skip END)"
+    reason = _reason(layout, redirected, now)
+    return f"SELECT *, {reason} AS reason, {gone} AS gone FROM ({bounded}) t"
 
 
 # What is in nearly every line is asked for before the patterns, which take longer.
 _BAD_METHOD: Final = (
     "method NOT IN ('GET', 'HEAD') AND NOT regexp_full_match(method, '[A-Za-z][A-Za-z_-]{0,19}')"
 )
-_SKIP: Final = "coalesce(skip, CASE WHEN problem IS NULL THEN url_skip END)"
 
 
-def _reason(layout: Layout, now: datetime) -> str:
+def _reason(layout: Layout, redirected: str, now: datetime) -> str:
     def t(name: str) -> str:
         return fact(layout, name, "t")
 
@@ -144,6 +156,7 @@ def _reason(layout: Layout, now: datetime) -> str:
         (f"{t('kind')} = 'unresolved_hit'", Reason.UNRESOLVED),
         ("url IS NULL", Reason.NO_URL),
         ("url_problem IS NOT NULL", "url_problem"),
+        (f"media IS NULL AND {redirected}", Reason.NO_FILE),
         (f"{t('time')} IS NULL", Reason.NO_TIME),
         (f"us IS NULL OR abs(us) > {_LATEST_US}", Reason.BAD_TIME),
         (f"us < {sql.YEAR_2000_US}", Reason.TOO_EARLY),

@@ -65,7 +65,6 @@ class Dictionaries:
         enrichment: what is asked.
         playlist_folders: of the source's known playlists.
         scratch: folder for what is on its way into them.
-        only_media: whether all that is asked for is media.
     """
 
     def __init__(
@@ -74,13 +73,10 @@ class Dictionaries:
         enrichment: Enrichment,
         playlist_folders: frozenset[str],
         scratch: Path,
-        *,
-        only_media: bool = False,
     ) -> None:
         self._connection = connection
         self._enrichment = enrichment
         self._folders = playlist_folders
-        self._only_media = only_media
         self._file = scratch / "learnt"
         for table, columns in _TABLES.items():
             described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
@@ -121,7 +117,7 @@ class Dictionaries:
         if layout.located:
             media, _, part = url.partition(PART)
             return Address(media, part)
-        return locate(url, self._enrichment.media, self._folders, only_media=self._only_media)
+        return locate(url, self._enrichment.media, self._folders)
 
     def _addresses(self, asked: Sequence[tuple[str, date]]) -> Iterator[tuple[Any, ...]]:
         """The rows of `addresses` for addresses as they stand in the log, and their months."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from tallycast.feeds.files import NAMES_A_FILE, file_key
+from tallycast.feeds.files import file_key
+from tallycast.feeds.parameters import NAMES_A_FILE
 from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs.reasons import Reason, Skip
 
@@ -32,7 +33,10 @@ _DEEPEST = 30
 
 
 class Address(NamedTuple):
-    """What an address means: `media` and `part`, or why it is skipped or quarantined."""
+    """What an address means: `media` and `part`, or why it is skipped or quarantined.
+
+    One that is skipped has a `media`, too, if it names a file: a redirect leads to nothing else.
+    """
 
     media: str | None = None
     part: str = ""
@@ -44,8 +48,6 @@ def locate(
     url: str,
     media: Callable[[str], str],
     playlist_folders: frozenset[str],
-    *,
-    only_media: bool = False,
 ) -> Address:
     """What a request for `url` asks for.
 
@@ -53,8 +55,6 @@ def locate(
         url: the address.
         media: an address to what tells its file from others (`feeds.files.file_key`).
         playlist_folders: of known playlists.
-        only_media: whether nothing else is ever asked for, as of a redirect that leads to the
-            files of a feed: then an ending tells nothing, and every address is media.
 
     A playlist and the segments below a known playlist's folder are parts of one stream. Without
     a known playlist `.ts`, `.m4s` and files called like segments (`seg-12.aac`) are parts of the
@@ -68,15 +68,13 @@ def locate(
     host, _, path = named.partition("/")
     if not (_HOST.fullmatch(host) or _HOST_6.fullmatch(host) or _international(host)):
         return Address(problem=Reason.NO_HOST)
-    if only_media:
-        is_media = bool(path or query)
-    else:
-        # `download.php?file=5.mp3` is media, `index.php?id=5` a page.
-        by_query = any(re.search(NAMES_A_FILE, value) for value in query.split("&"))
-        is_media = by_query or (path != "" and _ending(path) not in _OTHER)
-    if not is_media:
-        return Address(problem=Reason.NO_FILE) if only_media else Address(skip=Skip.NOT_MEDIA)
-    return _part(key, playlist_folders)
+    if not (path or query):
+        return Address(skip=Skip.NOT_MEDIA)
+    # `download.php?file=5.mp3` is media, `index.php?id=5` a page.
+    by_query = any(re.search(NAMES_A_FILE, value) for value in query.split("&"))
+    is_media = by_query or (path != "" and _ending(path) not in _OTHER)
+    found = _part(key, playlist_folders)
+    return found if is_media else found._replace(skip=Skip.NOT_MEDIA)
 
 
 def _problem(url: str) -> Reason | None:

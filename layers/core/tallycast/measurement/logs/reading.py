@@ -215,11 +215,7 @@ class _Reading:
         if self._dictionaries is None:
             folders = playlist_folders(self._source.playlists)
             self._dictionaries = Dictionaries(
-                self._connection,
-                self._enrichment,
-                folders,
-                self._scratch,
-                only_media=self._source.source == "prefix",
+                self._connection, self._enrichment, folders, self._scratch
             )
         facts = facts_sql(layout, self._source, self._now)
         run(f"CREATE OR REPLACE TEMP TABLE facts AS {facts}")
@@ -248,7 +244,7 @@ class _Reading:
         )
         run(
             "CREATE OR REPLACE TEMP TABLE others AS SELECT line, gone, reason "
-            f"FROM ({judged_sql(layout, self._now)}) "
+            f"FROM ({judged_sql(layout, self._source, self._now)}) "
             "WHERE gone IS NOT NULL OR reason IS NOT NULL"
         )
         masked = f"left({sql.masked(f'left({original}, {16 * _KEPT_OF_TEXT})')}, {_KEPT_OF_TEXT})"

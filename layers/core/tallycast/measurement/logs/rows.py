@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallycast.measurement.lengths import LONGEST_KEPT
 from tallycast.measurement.logs import expressions as sql
-from tallycast.measurement.logs.checks import fact, judged_sql
+from tallycast.measurement.logs.checks import fact, judged_sql, seen_by
 from tallycast.measurement.model import REQUESTS
 
 if TYPE_CHECKING:
@@ -43,15 +43,14 @@ def requests_sql(layout: Layout, source: LogSource, file_id: str, now: datetime)
         f" LEFT JOIN words {each}_word ON {each}_word.word = j.{each}" for each in layout.escaped
     )
     return (
-        f"SELECT {members} FROM ({judged_sql(layout, now)}) j{words} "
+        f"SELECT {members} FROM ({judged_sql(layout, source, now)}) j{words} "
         "WHERE gone IS NULL AND reason IS NULL"
     )
 
 
 def _whose(layout: Layout, source: LogSource) -> dict[str, str]:
     """Who saw it and which show it was for."""
-    seen, show = fact(layout, "source", "j"), fact(layout, "show_id", "j")
-    default = source.source or layout.source
+    show = fact(layout, "show_id", "j")
     cases = " ".join(
         f"WHEN {sql.text(theirs)} THEN {sql.text(mine)}" for theirs, mine in source.shows.items()
     )
@@ -59,7 +58,7 @@ def _whose(layout: Layout, source: LogSource) -> dict[str, str]:
     other = "NULL" if layout.foreign_shows else show
     known = f"CASE {show} {cases} ELSE {other} END" if cases else other
     return {
-        "source": f"CASE WHEN {seen} IN ('log', 'prefix') THEN {seen} ELSE {sql.text(default)} END",
+        "source": seen_by(layout, source, "j"),
         "show_id": f"coalesce({known}, {sql.text(source.show_id)})",
     }
 
