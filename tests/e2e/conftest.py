@@ -139,12 +139,12 @@ def brisk(host: Host) -> Iterator[LocalCloud]:
     """A cloud that comes back to a message quickly; one host slot stays free of its pollers."""
     with deployed(
         FetchAllowList=host.address,
-        FetchSeconds=2,
-        PollTimeoutSeconds=9,
-        PollVisibilitySeconds=11,
+        FetchSeconds=4,
+        PollTimeoutSeconds=14,
+        PollVisibilitySeconds=15,
         PollConcurrency=3,
-        IngestTimeoutSeconds=10,
-        IngestVisibilitySeconds=10,
+        IngestTimeoutSeconds=15,
+        IngestVisibilitySeconds=15,
     ) as cloud:
         yield cloud
 
@@ -222,7 +222,7 @@ class Cli:
             [str(Path(sys.executable).with_name("tallycast")), *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
             env=environment,
         )

@@ -7,12 +7,11 @@ for. Where the path ends like a media file, it names the file. Where a program a
 
 from __future__ import annotations
 
-import re
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from tallycast.feeds.identity import behind_prefixes
-from tallycast.feeds.parameters import MOST_PARAMETERS, NAMES_A_FILE, file_path, parameters
+from tallycast.feeds.parameters import MOST_PARAMETERS, file_path, names_a_file, parameters
 from tallycast.feeds.spelling import spelled, spelled_host
 
 if TYPE_CHECKING:
@@ -33,11 +32,13 @@ def file_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
     plain = spelled(address.strip(), _DELIMITERS)
     inner, _, own_query = behind_prefixes(plain, more_prefixes).partition("#")[0].partition("?")
     authority, slash, path = inner.partition("/")
-    key = f"{spelled_host(authority)}{slash}{file_path(spelled(path, _DELIMITERS))}"
-    if re.search(NAMES_A_FILE, key):
+    path, encoded_query = file_path(spelled(path, _DELIMITERS))
+    key = f"{spelled_host(authority)}{slash}{path}"
+    if names_a_file(key):
         return key
     # What stands behind a file that an encoded address ends with is not that address's query.
-    which = parameters(own_query or ("" if re.search(NAMES_A_FILE, address) else query))
+    own_query = own_query or encoded_query
+    which = parameters(own_query or ("" if names_a_file(address) else query))
     if not which:
         return key
     return f"{key}?{which}" if slash else f"{key}/?{which}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,8 +112,8 @@ def enclosure_key(url: str, more_prefixes: frozenset[str] = frozenset()) -> str:
 def behind_prefixes(address: str, more_prefixes: frozenset[str] = frozenset()) -> str:
     """`host/path` behind the scheme and all measurement prefixes of an address without query.
 
-    An address that was percent-encoded behind its prefix (`play/2/https%3A%2F%2Fhost%2Fa.mp3`) is
-    decoded, and may have a query of its own then.
+    An address that was wholly percent-encoded behind its prefix
+    (`play/2/https%3A%2F%2Fhost%2Fa.mp3`) is decoded, and may have a query of its own then.
     """
     scheme = _SCHEME.match(address)
     rest = address[scheme.end() :] if scheme else address
@@ -138,14 +139,14 @@ def _destination(address: str, more: frozenset[str]) -> str | None:
         return path[own.end() :]
     if embedded := _EMBEDDED.search(path):
         inner = path[embedded.end() :].lstrip("/")
-        is_encoded = "%2f" in embedded[0].lower() or ("%" in embedded[0] and "/" not in inner)
-        return _decoded(inner) if is_encoded else inner
+        return _decoded(inner) if "%" in embedded[0] and "/" not in inner else inner
     if not is_prefix_host(_host_of(authority), more):
         return None
     segments = path.split("/")
     # The last segment is a file's name: an address needs something behind its host.
     for index, segment in enumerate(segments[:-1]):
-        found = _HOST.fullmatch(segment.rpartition("@")[2])
+        user, _, host = segment.rpartition("@")
+        found = _HOST.fullmatch(host if ":" in user else segment)
         if found and found[1].lower() not in _FILE_ENDINGS:
             return "/".join(segments[index:])
     return None
@@ -156,5 +157,8 @@ def _host_of(authority: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Decoded once; bytes beyond ASCII stay as they are, whatever they were meant to be."""
-    return _ENCODED_ASCII.sub(lambda found: chr(int(found[1], 16)), text)
+    """Decoded once; bytes that are no UTF-8 stay as they are, whatever they were meant to be."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return _ENCODED_ASCII.sub(lambda found: chr(int(found[1], 16)), text)

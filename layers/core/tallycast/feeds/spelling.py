@@ -11,6 +11,7 @@ _ENCODED = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9/._~!$&'()*+,;=:@-]")
 _NEEDS_NO_SPELLING = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
 _OF_NO_MEANING: Final = (".", ":", ":80", ":443")
 _NO_HOST = re.compile(r"[\x00-\x20\x7f/?#@%\\]")
+_NO_NAME = re.compile(r"[\x00-\x20\x7f/?#@%\\:]")
 
 
 def spelled(text: str, delimiters: frozenset[int]) -> str:
@@ -37,7 +38,7 @@ def spelled_host(authority: str) -> str:
         return decoded.lower()
     name, colon, port = decoded.partition(":")
     ascii_name = _ascii(name)
-    return host if ascii_name is None else ascii_name + colon + port
+    return host if ascii_name is None else _bare(ascii_name + colon + port)
 
 
 def _bare(host: str) -> str:
@@ -58,9 +59,10 @@ def _ascii(name: str) -> str | None:
         pass
     try:
         # Emoji and underscores, which the DNS has all the same: as the standard before had it.
-        return name.encode("idna").decode("ascii")
+        found = name.encode("idna").decode("ascii")
     except UnicodeError:
         return None
+    return None if _NO_NAME.search(found) else found
 
 
 def _is_utf8(host: str) -> bool:

@@ -51,7 +51,7 @@ class Plan:
         has_ids, has_spans, has_totals, has_slots: whether any request has a name of its own; a
             range with several parts; the size of the whole file; a file that shares its episode
             with others, or is a stream's segment.
-        zone: IANA time zone of files that no episode has.
+        zone: IANA time zone of files that no episode has, or one without a zone.
         named: what a file that no episode has is called as an episode, by its media.
         unmet: rules on rows that no request meets.
     """

@@ -112,7 +112,7 @@ def count(
         shard: number of the shard, from 0.
         shards: of how many.
         detail: False gives only the waterfall, faster.
-        zone: IANA reporting time zone of files that no episode has.
+        zone: IANA reporting time zone of files that no episode has, or one without a zone.
         named: what such a file is called as an episode, by its media.
 
     Returns:

@@ -33,13 +33,12 @@ def fact(layout: Layout, name: str, table: str = "f") -> str:
     return "CAST(NULL AS VARCHAR)"
 
 
-def seen_by(layout: Layout, source: LogSource, table: str) -> str:
-    """The SQL of who saw a request, `log` or `prefix`: by the row, the source or the format."""
-    default = sql.text(source.source or layout.source)
+def seen_by(layout: Layout, otherwise: str, table: str) -> str:
+    """The SQL of who saw a request, `log` or `prefix`: as the row says, if it says so."""
     if "source" not in layout.facts:
-        return default
+        return sql.text(otherwise)
     seen = fact(layout, "source", table)
-    return f"CASE WHEN {seen} IN ('log', 'prefix') THEN {seen} ELSE {default} END"
+    return f"CASE WHEN {seen} IN ('log', 'prefix') THEN {seen} ELSE {sql.text(otherwise)} END"
 
 
 def facts_sql(layout: Layout, source: LogSource, now: datetime) -> str:
@@ -129,8 +128,9 @@ def judged_sql(layout: Layout, source: LogSource, now: datetime) -> str:
         f"CASE WHEN asked IS NULL THEN range_end_number ELSE {end} END AS range_last "
         f"FROM ({typed}) t"
     )
-    # A redirect leads to the files of a feed only: whatever it saw is media, if it is a file.
-    redirected = f"{seen_by(layout, source, 't')} = 'prefix'"
+    # A redirect leads to the files of a feed only: whatever it saw is media, if it is a file. That
+    # is said of ours. The logs of others also hold what their hosts were asked for beside.
+    redirected = f"{seen_by(layout, source.source or 'log', 't')} = 'prefix'"
     gone = f"coalesce(skip, CASE WHEN problem IS NULL AND NOT {redirected} THEN url_skip END)"
     reason = _reason(layout, redirected, now)
     return f"SELECT *, {reason} AS reason, {gone} AS gone FROM ({bounded}) t"

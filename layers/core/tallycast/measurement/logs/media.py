@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from tallycast.feeds.files import file_key
-from tallycast.feeds.parameters import NAMES_A_FILE
+from tallycast.feeds.parameters import names_a_file
 from tallycast.measurement.lengths import LONGEST_URL
 from tallycast.measurement.logs.reasons import Reason, Skip
 
@@ -71,7 +70,7 @@ def locate(
     if not (path or query):
         return Address(skip=Skip.NOT_MEDIA)
     # `download.php?file=5.mp3` is media, `index.php?id=5` a page.
-    by_query = any(re.search(NAMES_A_FILE, value) for value in query.split("&"))
+    by_query = any(map(names_a_file, query.split("&")))
     is_media = by_query or (path != "" and _ending(path) not in _OTHER)
     found = _part(key, playlist_folders)
     return found if is_media else found._replace(skip=Skip.NOT_MEDIA)
@@ -113,6 +112,6 @@ def _international(host: str) -> bool:
     return not host.isascii() and not re.search(r"[\s/\\<>\"'@]", host)
 
 
-def playlist_folders(playlists: frozenset[str]) -> frozenset[str]:
-    """The folders of playlists (`host/path/x.m3u8` → `host/path`)."""
-    return frozenset(file_key(each).rpartition("/")[0] for each in playlists if "/" in each)
+def playlist_folders(playlists: frozenset[str], media: Callable[[str], str]) -> frozenset[str]:
+    """The folders of playlists (`host/path/x.m3u8` → `host/path`); `media` as in `locate`."""
+    return frozenset(media(each).rpartition("/")[0] for each in playlists if "/" in each)

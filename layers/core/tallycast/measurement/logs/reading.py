@@ -213,7 +213,7 @@ class _Reading:
         """
         run = self._connection.execute
         if self._dictionaries is None:
-            folders = playlist_folders(self._source.playlists)
+            folders = playlist_folders(self._source.playlists, self._enrichment.media)
             self._dictionaries = Dictionaries(
                 self._connection, self._enrichment, folders, self._scratch
             )

@@ -58,7 +58,7 @@ def _whose(layout: Layout, source: LogSource) -> dict[str, str]:
     other = "NULL" if layout.foreign_shows else show
     known = f"CASE {show} {cases} ELSE {other} END" if cases else other
     return {
-        "source": seen_by(layout, source, "j"),
+        "source": seen_by(layout, source.source or layout.source, "j"),
         "show_id": f"coalesce({known}, {sql.text(source.show_id)})",
     }
 
