@@ -222,6 +222,26 @@ def test_what_a_redirect_saw_is_media_whatever_its_ending(tmp_path):
     assert found["quarantined_by"] == {"URL names no file": 1}
 
 
+def test_what_the_redirect_of_somebody_else_saw_may_be_a_page(tmp_path):
+    log, source = tmp_path / "theirs.csv", tmp_path / "source.json"
+    header = (
+        "ip,encoded_ip,user_agent,referer,http_method,timestamp,episode_id,byte_range_start,"
+        "byte_range_end"
+    )
+    rows = [
+        f"203.0.113.7,,{GOOD['user_agent'].replace(',', '')},,GET,{GOOD['time']},/{path},,"
+        for path in ("e/cdn.example/one.mp3", "robots.txt", "wp-login.php", "")
+    ]
+    log.write_text("\n".join([header, *rows]) + "\n")
+    assert list(counted(log)["by_episode"]) == ["cdn.example/one.mp3"]
+    source.write_text('{"source": "prefix"}')
+    found = counted(log, "--source", source)
+    assert list(found["by_episode"]) == [
+        "cdn.example/one.mp3", "chrt.fm/robots.txt", "chrt.fm/wp-login.php"
+    ]  # fmt: skip
+    assert found["quarantined_by"] == {"URL names no file": 1}
+
+
 def test_rules_of_ones_own_come_from_a_file(tmp_path):
     log = a_log(tmp_path / "log.csv", {"status": 206, "bytes_sent": 10})
     mine = tmp_path / "mine.json"

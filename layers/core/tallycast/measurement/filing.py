@@ -2,7 +2,7 @@
 
 Addresses are hashed under one key that is thrown away, so a result holds nothing of them, and
 requests of any number of months can be compared. Files that no table of episodes names are
-counted under their own address.
+counted under their own address, for the show that the log names, if it does.
 """
 
 from __future__ import annotations
