@@ -354,6 +354,16 @@ def test_what_is_no_count_is_not_compared(tmp_path, document):
     assert "this is no count" in refused("compare", path, path)
 
 
+def test_half_a_character_in_a_count_is_no_traceback(tmp_path):
+    path, log = tmp_path / "a.json", a_log(tmp_path / "log.csv", {})
+    found = counted(log)
+    found["by_day_and_episode"][0]["episode_id"] = "half \ud800"
+    path.write_text(json.dumps(found))
+    done = tallycast("downloads", "compare", path, log, "--json")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "half ?" in done.stdout.decode()
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -87,7 +87,7 @@ def count(
     """Count the downloads in LOGS: CloudFront, nginx, Apache, JSON lines, CSV, Parquet; gz, zst."""
     of = _rules(rules, window)
     with _filed(logs, source, reference, episodes, timezone) as read:
-        document = _count(read, of, timezone)
+        document = _count(read, of)
     if json_wanted:
         print_json(document)
     else:
@@ -162,7 +162,7 @@ def compare(
             return before
         of = _rules(under, window)
         with _filed((path,), source, reference, episodes, timezone) as read:
-            return _count(read, of, timezone)
+            return _count(read, of)
 
     with files(a, b) as (one, other):
         found = compared(document(one, rules), document(other, rules_b or rules))
@@ -172,7 +172,7 @@ def compare(
         counts.compared(found)
 
 
-def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
+def _count(read: Filed, rules: RuleSet) -> dict[str, Any]:
     """The document of a count, with everything that it was made from."""
     from tallycast.measurement.filing import NothingReadableError  # noqa: PLC0415 - DuckDB is slow
 
@@ -183,7 +183,7 @@ def _count(read: Filed, rules: RuleSet, timezone: str) -> dict[str, Any]:
         )
     return {
         **read.count(rules).document(),
-        "timezone": timezone if rules.zone == "show" else "UTC",
+        "timezone": read.zone if rules.zone == "show" else "UTC",
         "reference": dict(read.reference.versions),
         "quarantined": read.quarantined,
         "quarantined_by": read.reasons,

@@ -154,7 +154,7 @@ def filed(
         folder = Path(name)
         found = read_logs(there, source or LogSource(), enrichment, folder, datetime.now(UTC))
         requests_relation(db, found)
-        _episodes(db, episodes, zone, lists.agents.prefix_hosts)
+        _episodes(db, episodes, lists.agents.prefix_hosts)
         yield Filed(db, lists, there, tuple(found), zone)
 
 
@@ -190,17 +190,12 @@ def _under_one_key() -> Pseudonyms:
     return lambda asked: ring([(address, always) for address, _ in asked])
 
 
-def _episodes(
-    db: duckdb.DuckDBPyConnection, path: Path | None, zone: str, prefixes: frozenset[str]
-) -> None:
+def _episodes(db: duckdb.DuckDBPyConnection, path: Path | None, prefixes: frozenset[str]) -> None:
     """The table `episodes`: those that are given, if any."""
     columns = ", ".join(f"{name} {kind}" for name, kind in EPISODES.items())
     db.execute(f"CREATE TEMP TABLE episodes ({columns})")
     if path is not None:
         _given(db, path, prefixes)
-    db.execute("UPDATE episodes SET zone = ? WHERE zone IS NULL", [zone])
-    db.execute("UPDATE episodes SET show_id = '' WHERE show_id IS NULL")
-    db.execute("UPDATE episodes SET header_bytes = 0 WHERE header_bytes IS NULL")
 
 
 def _given(db: duckdb.DuckDBPyConnection, path: Path, prefixes: frozenset[str]) -> None:
