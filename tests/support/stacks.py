@@ -43,23 +43,23 @@ class Stacks:
 
     @property
     def core(self):
-        return boto3.resource("dynamodb").Table(self.outputs["CoreTable"])
+        return clients.table(self.outputs["CoreTable"])
 
     @property
     def memory(self):
-        return boto3.resource("dynamodb").Table(self.outputs["IdempotencyTable"])
+        return clients.table(self.outputs["IdempotencyTable"])
 
     @property
     def deliveries(self):
-        return boto3.resource("dynamodb").Table(self.outputs["DeliveriesTable"])
+        return clients.table(self.outputs["DeliveriesTable"])
 
     @property
     def metrics(self):
-        return boto3.resource("dynamodb").Table(self.outputs["MetricsTable"])
+        return clients.table(self.outputs["MetricsTable"])
 
     @property
     def privacy(self):
-        return boto3.resource("dynamodb").Table(self.outputs["PrivacyTable"])
+        return clients.table(self.outputs["PrivacyTable"])
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from boto3.dynamodb.transform import TransformationInjector
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -97,10 +98,20 @@ def dynamodb() -> DynamoDBClient:
 
 @cache
 def _dynamodb() -> DynamoDBServiceResource:
-    return boto3.resource("dynamodb", config=_CONFIG)
+    made = boto3.resource("dynamodb", config=_CONFIG)
+    # boto3 numbers the names and values of `Key(…)` and `Attr(…)` with one counter for all threads:
+    # a query could be sent with the key of another. Its own step then finds nothing left to number.
+    made.meta.client.meta.events.register_first(
+        "before-parameter-build.dynamodb", _number_conditions
+    )
+    return made
+
+
+def _number_conditions(params: Any, model: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's own
+    TransformationInjector().inject_condition_expressions(params, model)
 
 
 @cache
 def table(name: str) -> Table:
-    """A DynamoDB table by name."""
+    """A DynamoDB table by name, for any number of threads."""
     return _dynamodb().Table(name)
