@@ -13,7 +13,6 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
-from botocore.loaders import JSONFileLoader
 
 from tallycast.feeds.feed import Feed
 from tallycast.kernel.times import utc_now
@@ -43,10 +42,6 @@ STATE_MACHINES = {
     "manage_feeds": "IMPORT_STATE_MACHINE",
     "manage_measurement": "COUNT_STATE_MACHINE",
 }
-
-
-# Every scene has a session of its own, and botocore would read its big models anew for each.
-_read_model = cache(JSONFileLoader().load_file)
 
 
 @cache
@@ -140,11 +135,9 @@ def stopped_clock() -> Iterator[None]:
 @contextmanager
 def scene() -> Iterator[Scene]:
     """A fresh scene, with state machines for imports and counts to start."""
-    remembering = patch.object(JSONFileLoader, "load_file", lambda _, path: _read_model(path))
-    one_at_a_time = patch.object(writing, "THREADS", 1)  # moto copies its tables meanwhile
     with ExitStack() as stack:
-        for patched in (remembering, one_at_a_time):
-            stack.enter_context(patched)
+        # moto copies its tables meanwhile
+        stack.enter_context(patch.object(writing, "THREADS", 1))
         platform = stack.enter_context(feeds_platform())
         made = Scene(platform, stack.enter_context(dynamodb_wire()))
         for function_name, variable in STATE_MACHINES.items():

@@ -14,6 +14,7 @@ from moto import mock_aws
 from moto.kms.models import KmsBackend
 
 from tallycast.aws import clients
+from tests.support.moto_speed import quick_moto
 from tests.support.moto_turns import calls_in_turn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +76,12 @@ def aws_stacks() -> Iterator[Stacks]:
     os.environ.pop("AWS_ENDPOINT_URL", None)
     os.environ.update(environment)
     try:
-        with mock_aws(), calls_in_turn(), patch.object(KmsBackend, "create_key", _create_key):
+        with (
+            mock_aws(),
+            quick_moto(),
+            calls_in_turn(),
+            patch.object(KmsBackend, "create_key", _create_key),
+        ):
             _forget_clients()
             outputs: dict[str, str] = {}
             cloudformation = boto3.client("cloudformation")
