@@ -25,6 +25,7 @@ from tallycast.measurement.lake.reading import fetch_requests
 from tallycast.measurement.lake.retention import Retention
 from tallycast.measurement.lake.store import LakeStore
 from tallycast.measurement.model import REQUESTS
+from tests.support.moto_speed import quick_moto
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -153,7 +154,7 @@ def lake_platform(folder: Path) -> Iterator[LakePlatform]:
         "Outputs": {"Lake": {"Value": {"Ref": "Lake"}}, "Metrics": {"Value": {"Ref": "Metrics"}}},
     }
     try:
-        with mock_aws():
+        with mock_aws(), quick_moto():
             _forget_clients()
             cloudformation = boto3.client("cloudformation")
             cloudformation.create_stack(
