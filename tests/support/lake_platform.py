@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +114,16 @@ def write_requests(path: Path, file_id: str, day: date, medias: Sequence[str]) -
     columns = ", ".join(f"{name} {kind}" for name, kind in REQUESTS.items())
     with duckdb.connect() as db:
         db.execute(f"CREATE TABLE requests ({columns})")
-        db.executemany(
+        db.execute(
             "INSERT INTO requests BY NAME SELECT ?::TIMESTAMP AS time, 'log' AS source, "
-            "? AS file_id, ? AS line, ? AS media, ? AS ip_hash, '' AS part, 'GET' AS method",
+            "? AS file_id, unnest(?::INTEGER[]) AS line, unnest(?::VARCHAR[]) AS media, "
+            "unnest(?::VARCHAR[]) AS ip_hash, '' AS part, 'GET' AS method",
             [
-                [datetime(day.year, day.month, day.day, 12), file_id, line, media, hash_of(media)]
-                for line, media in enumerate(medias, start=1)
+                datetime(day.year, day.month, day.day, 12),
+                file_id,
+                list(range(1, len(medias) + 1)),
+                list(medias),
+                [hash_of(media) for media in medias],
             ],
         )
         db.execute(f"COPY requests TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
@@ -129,9 +134,14 @@ def hash_of(media: str) -> str:
     return f"{abs(hash(media)):016x}"
 
 
+@cache
+def _template(name: str) -> dict[str, Any]:
+    return read(ROOT / "infra" / f"{name}.yaml")
+
+
 def metrics_table() -> dict[str, Any]:
     """The metrics table as the template has it."""
-    return read(ROOT / "infra" / "storage.yaml")["Resources"]["Metrics"]
+    return _template("storage")["Resources"]["Metrics"]
 
 
 @contextmanager
@@ -146,7 +156,7 @@ def lake_platform(folder: Path) -> Iterator[LakePlatform]:
     before = dict(os.environ)
     os.environ.pop("AWS_ENDPOINT_URL", None)
     os.environ.update(environment)
-    lake = read(ROOT / "infra" / "lake.yaml")
+    lake = _template("lake")
     template = {
         "Parameters": lake["Parameters"],
         "Conditions": lake["Conditions"],
