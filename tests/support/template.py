@@ -6,7 +6,7 @@ messaging stack is `Messaging/PollQueue`, its ARN `Messaging/PollQueue.Arn`, whe
 
 from __future__ import annotations
 
-import copy
+import pickle
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -262,18 +262,18 @@ def _nested_in_order(template: dict[str, Any]) -> list[str]:
 
 
 @cache
-def _expand_once() -> dict[str, Any]:
-    return expanded()
+def _expand_once() -> bytes:
+    return pickle.dumps(expanded())
 
 
 def _expanded() -> dict[str, Any]:
-    return copy.deepcopy(_expand_once())
+    return pickle.loads(_expand_once())  # noqa: S301 (written above)
 
 
 @cache
-def _read_once(path: Path) -> dict[str, Any]:
-    return read(path)
+def _read_once(path: Path) -> bytes:
+    return pickle.dumps(read(path))
 
 
 def _plain(path: Path) -> dict[str, Any]:
-    return copy.deepcopy(_read_once(path))
+    return pickle.loads(_read_once(path))  # noqa: S301 (written above)
