@@ -1,6 +1,7 @@
 import pytest
 
 pytest.register_assert_rewrite(
+    "tests.contract.exercises_of_feeds",
     "tests.contract.exercises_of_measurement",
     "tests.contract.outcomes_of_counting",
     "tests.contract.outcomes_of_tracking",

@@ -26,7 +26,7 @@ from tests.support.measuring import (
     take_in,
     track,
 )
-from tests.support.scene import CENTRES, SHOW, TENANT, cases
+from tests.support.scene import CENTRES, NOW, SHOW, TENANT, cases
 
 
 def asked(stage, name, **event):
@@ -87,6 +87,20 @@ def count_downloads(stage):
     assert asked(stage, "count_downloads", step="open", day=again) == {"unchanged": True}
     stage.run("count_downloads/give_back")
     stage.run("count_downloads/listeners")
+    a_day_that_is_not_final(stage)
+
+
+def a_day_that_is_not_final(stage):
+    """Yesterday, whose requests may still be late."""
+    yesterday = NOW - timedelta(days=1)
+    deliver(stage, 2, time=yesterday)
+    stage.run("ingest_log/log_file")
+    day = stage.event("count_downloads/open")["day"] | {"day": str(yesterday.date())}
+    with stage.function("count_downloads") as made:
+        opened = made({"step": "open", "day": day})
+        for shard in opened["shards"]:
+            made(shard)
+        assert made({"step": "settle", "run": opened["run"]})["final"] is False
 
 
 def compact_lake(stage):

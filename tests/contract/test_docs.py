@@ -7,7 +7,7 @@ import pytest
 
 from infra.lint.schemas import EVENTS
 from tallycast.cli.main import cli
-from tests.contract.test_telemetry import named_in_the_code
+from tests.contract.test_exercised import named_in_the_code
 from tests.support.functions import FUNCTIONS
 from tests.support.template import ROOT, deployment
 

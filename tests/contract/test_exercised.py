@@ -1,28 +1,23 @@
-"""Metrics, logs and traces as CloudWatch and X-Ray get them: read from what the handlers write."""
+"""What all of each function does: its calls, which its role allows, and what it tells of them.
+
+Metrics, logs and traces are as CloudWatch and X-Ray get them: read from what the handlers write.
+"""
 
 import ast
 import json
 import re
-from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
 
 from tallycast.aws.observability import NAMESPACE
 from tallycast.measurement.tracking import redirect
-from tests.contract import (
-    exercises_of_analytics,
-    exercises_of_api,
-    exercises_of_connections,
-    exercises_of_identity,
-    exercises_of_sponsorship,
-    exercises_of_webhooks,
-)
-from tests.contract.exercises_of_measurement import EXERCISES
+from tests.contract.exercises import EXERCISES, OF_FEEDS, exercised
 from tests.support.functions import FUNCTIONS
-from tests.support.measuring import deliver, track
+from tests.support.measuring import track
 from tests.support.origin import feed, item
-from tests.support.scene import DAILY, FEED, NOW, OTHER, TENANT, WEEKLY, scene
+from tests.support.permissions import Call, Grant
+from tests.support.scene import DAILY, FEED, OTHER, TENANT, WEEKLY, scene
 from tests.support.template import ROOT, deployment
 
 PROMISED = {
@@ -51,6 +46,39 @@ DIMENSIONS = {"service", "function_name", "error", "stream", "table", "outcome"}
 REDIRECT = "track_download"
 # What a function says as an error; whatever else goes wrong is an answer or raised.
 SAID_AS_ERRORS = {"count_downloads": {"day not counted"}}
+
+
+NEEDED_WITHOUT_A_CALL = {
+    "TellMissingFromForbidden": "S3 says NoSuchKey only to who may list, and AccessDenied to others",
+    "made by SAM": "Lambda itself sends what failed to the destination",
+}
+
+
+# ── what it may do ──
+
+
+def is_for_the_platform(grant: Grant, calls: list[Call]) -> bool:
+    """Whether a grant on a table serves the platform's own items alone, so that it could say so."""
+    keys = {key for call in calls if grant.allows(call) for key in call.keys}
+    on_a_table = ":table/" in grant.resource and "/index/" not in grant.resource
+    return on_a_table and bool(keys) and all(key.startswith("SYSTEM#") for key in keys)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_role_allows_what_its_function_does_and_nothing_more(name):
+    calls, grants = exercised(name).calls, exercised(name).grants
+    denied = {call for call in calls if not any(grant.allows(call) for grant in grants)}
+    assert denied == set()
+    assert {
+        grant
+        for grant in grants
+        if grant.leading_keys is None and is_for_the_platform(grant, calls)
+    } == set()
+    unused = {grant for grant in grants if not any(grant.allows(call) for call in calls)}
+    assert {grant for grant in unused if grant.sid not in NEEDED_WITHOUT_A_CALL} == set()
+
+
+# ── what it tells ──
 
 
 def named_in_the_code() -> set[str]:
@@ -140,34 +168,7 @@ def written():
         stage.platform.origin.put(WEEKLY, status=500)
         run("poll_feed", both_due(stage))
         run("publish_changes", stage.event("publish_changes/episode_published"))
-    more = (
-        exercises_of_analytics.EXERCISES
-        | exercises_of_api.EXERCISES
-        | exercises_of_connections.EXERCISES
-        | exercises_of_identity.EXERCISES
-        | exercises_of_sponsorship.EXERCISES
-        | exercises_of_webhooks.EXERCISES
-    )
-    for name, exercise in {**EXERCISES, **more}.items():
-        with scene() as stage:
-            exercise(stage)
-            if name == "count_downloads":
-                a_day_that_is_not_final(stage)
-            lines[name] = stage.written[name]
-    return lines
-
-
-def a_day_that_is_not_final(stage):
-    """Yesterday, whose requests may still be late."""
-    yesterday = NOW - timedelta(days=1)
-    deliver(stage, 2, time=yesterday)
-    stage.run("ingest_log/log_file")
-    day = stage.event("count_downloads/open")["day"] | {"day": str(yesterday.date())}
-    with stage.function("count_downloads") as made:
-        opened = made({"step": "open", "day": day})
-        for shard in opened["shards"]:
-            made(shard)
-        assert made({"step": "settle", "run": opened["run"]})["final"] is False
+    return lines | {name: exercised(name).lines for name in EXERCISES if name not in OF_FEEDS}
 
 
 def both_due(stage):
