@@ -26,7 +26,9 @@ def unnamed(names) -> set[str]:
 
 def commands(group=cli, path=("tallycast",)):
     """Every command of the command line, as it is typed."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:

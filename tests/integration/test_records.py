@@ -194,7 +194,9 @@ def fleet(core):
     return boats
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
     limit=st.integers(1, 30), newest_first=st.booleans(), length=st.sampled_from([0, 1, 2, None])
 )

@@ -220,7 +220,7 @@ def _filed(
     zone: str,
 ) -> AbstractContextManager[Filed]:
     from tallycast.measurement.filing import filed  # noqa: PLC0415 - DuckDB is slow
-    from tallycast.measurement.intake.sources import source_of  # noqa: PLC0415 - so is boto3
+    from tallycast.measurement.logs.model import source_of  # noqa: PLC0415 - so is pydantic
 
     return filed(
         logs,

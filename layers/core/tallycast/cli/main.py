@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from typing import Final
 
 import click
 
 from tallycast import __version__
-from tallycast.cli.audit import audit
-from tallycast.cli.demo import demo
-from tallycast.cli.downloads import downloads
-from tallycast.cli.episodes import episodes
-from tallycast.cli.feeds import feed
-from tallycast.cli.identity import identity
-from tallycast.cli.measurement import counts, tracking
 from tallycast.kernel.errors import TallycastError
 
 EXIT_REFUSED = 2
 _EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_COMMANDS: Final = {
+    "audit": "audit",
+    "counts": "measurement",
+    "demo": "demo",
+    "downloads": "downloads",
+    "episodes": "episodes",
+    "feed": "feeds",
+    "identity": "identity",
+    "tracking": "measurement",
+}
+"""The module of `tallycast.cli` that a command is in; nobody waits for the others."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        found: click.Command = getattr(
+            import_module(f"tallycast.cli.{_COMMANDS[cmd_name]}"), cmd_name
+        )
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tallycast")
 def cli() -> None:
     """Podcast analytics and sponsorship, on files and against a running platform."""
-
-
-cli.add_command(feed)
-cli.add_command(episodes)
-cli.add_command(downloads)
-cli.add_command(counts)
-cli.add_command(tracking)
-cli.add_command(audit)
-cli.add_command(identity)
-cli.add_command(demo)
 
 
 def main() -> None:

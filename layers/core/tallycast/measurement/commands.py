@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from tallycast.aws.commands import BadCommandError
 from tallycast.aws.observability import MetricUnit, logger, metrics
 from tallycast.kernel.schema import Produced
-from tallycast.measurement.intake.sources import source_of
+from tallycast.measurement.logs.model import source_of
 from tallycast.measurement.privacy import months_around
 from tallycast.measurement.rollups.model import AgeTotals, Card, ListenerCount, Thing
 from tallycast.measurement.tenancy import settings_of

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from boto3.dynamodb.conditions import Key
-from pydantic import ValidationError
 
 from tallycast.aws.errors import translated
 from tallycast.kernel import keys
-from tallycast.kernel.errors import PermanentError
 from tallycast.measurement.logs.model import LogSource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
-
-
-class BadLogSourceError(PermanentError):
-    """The settings of a log source name something that does not exist."""
 
 
 class LogSourceStore:
@@ -54,17 +48,3 @@ class LogSourceStore:
             str(item["name"]): LogSource.model_validate_json(str(item["source"]))
             for item in page["Items"]
         }
-
-
-def source_of(document: dict[str, Any]) -> LogSource:
-    """A log source as a person writes it.
-
-    Raises:
-        BadLogSourceError: which entry is wrong, and why.
-    """
-    try:
-        return LogSource.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "source"
-        raise BadLogSourceError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error

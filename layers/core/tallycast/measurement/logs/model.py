@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from tallycast.kernel.errors import PermanentError
 from tallycast.kernel.schema import Produced
 from tallycast.measurement.logs.layout import FACTS
 from tallycast.measurement.logs.reasons import NOT_REQUESTS, Skip
@@ -33,6 +34,10 @@ class LogFormat(StrEnum):
     REDIRECTS = "redirects"
     PARQUET = "parquet"
     UNKNOWN = "unknown"
+
+
+class BadLogSourceError(PermanentError):
+    """The settings of a log source name something that does not exist."""
 
 
 class LogSource(Produced):
@@ -86,6 +91,20 @@ class LogSource(Produced):
         if empty := sorted(ours for ours, theirs in columns.items() if not theirs.strip(" /")):
             raise ValueError(f"no name of theirs is given for {', '.join(empty)}")
         return columns
+
+
+def source_of(document: dict[str, Any]) -> LogSource:
+    """A log source as a person writes it.
+
+    Raises:
+        BadLogSourceError: which entry is wrong, and why.
+    """
+    try:
+        return LogSource.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "source"
+        raise BadLogSourceError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 @dataclass(frozen=True, slots=True)
