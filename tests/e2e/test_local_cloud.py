@@ -402,6 +402,17 @@ with local_cloud(Path(sys.argv[1]), where=where) as cloud:
 """
 
 
+@pytest.fixture
+def as_in_a_terminal():
+    """Whoever is started is ended by Ctrl-C and hang-ups, also where tests run in the background."""
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_orphan_is_left_however_the_owner_ends(tmp_path, number):
     owner = subprocess.Popen(
@@ -459,6 +470,7 @@ def test_up_detached_stays_a_second_up_updates_it_and_down_ends_it(tmp_path):
     assert Folder.at(tmp_path).read() is None
 
 
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_up_in_the_foreground_stays_until_it_is_interrupted(tmp_path):
     child = subprocess.Popen(
         [sys.executable, "-m", "infra.local", "--state-dir", str(tmp_path), "up", "--template", str(SAMPLE.template)],
