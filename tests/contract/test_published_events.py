@@ -74,10 +74,11 @@ def test_what_counting_tells_validates_and_says_what_was_restated(scene):
     assert [(each["count"], each["downloads"], each["restated"]) for each in told] == [
         (1, 5, False),
         (2, 2, True),
+        (1, 2, False),
     ]
     assert told[1]["causes"]
-    assert {each["status"] for each in told} == {"final"}
-    assert len({each["event_id"] for each in told}) == 2
+    assert [each["status"] for each in told] == ["final", "final", "provisional"]
+    assert len({each["event_id"] for each in told}) == 3
 
 
 def test_what_is_told_of_reference_data_validates(scene):

@@ -12,18 +12,22 @@ from typing import Any
 from unittest.mock import patch
 
 import botocore.session
+import botocore.useragent
 import yaml
 from botocore.loaders import create_loader
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.cloudformation import models as stacks
 from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core import responses
+from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb import models
 from moto.dynamodb.models import Table
 
 _private_key = cache(rsa.generate_private_key)
 _models_of_services = cache(create_loader)
 _methods_of = cache(responses.method_names_from_class)
+_sanitized = cache(botocore.useragent.sanitize_user_agent_string_component)
+_serialize_structure = BaseJSONSerializer._serialize_type_structure
 
 
 class _Loader(yaml.CLoader):
@@ -71,9 +75,21 @@ def quick_moto() -> Iterator[None]:
             (stacks.Stack, "parse_template", staticmethod(_parse_template)),
             (botocore.session, "create_loader", _models_of_services),
             (responses, "method_names_from_class", _methods_of),
+            (BaseJSONSerializer, "_serialize_type_structure", _serialize),
+            (botocore.useragent, "sanitize_user_agent_string_component", _sanitized),
         ):
             stack.enter_context(patch.object(where, name, what))
         yield
+
+
+def _serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    """A value of DynamoDB has one type; moto would ask it for all ten, each by several names."""
+    if shape.name != "AttributeValue" or not isinstance(value, dict):
+        _serialize_structure(self, serialized, value, shape, key)
+        return
+    serialized[key] = made = {}
+    for name, held in value.items():
+        self._serialize(made, held, shape.members[name], name)
 
 
 def _copied(table: Table) -> Table:
