@@ -31,6 +31,7 @@ from tests.support.moto_speed import quick_moto
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = date(2026, 11, 10)
+_DB = duckdb.connect(config={"threads": 1})
 
 
 @dataclass
@@ -112,21 +113,20 @@ class LakePlatform:
 def write_requests(path: Path, file_id: str, day: date, medias: Sequence[str]) -> Path:
     """A Parquet file of requests, one for each media, as intake writes it."""
     columns = ", ".join(f"{name} {kind}" for name, kind in REQUESTS.items())
-    with duckdb.connect() as db:
-        db.execute(f"CREATE TABLE requests ({columns})")
-        db.execute(
-            "INSERT INTO requests BY NAME SELECT ?::TIMESTAMP AS time, 'log' AS source, "
-            "? AS file_id, unnest(?::INTEGER[]) AS line, unnest(?::VARCHAR[]) AS media, "
-            "unnest(?::VARCHAR[]) AS ip_hash, '' AS part, 'GET' AS method",
-            [
-                datetime(day.year, day.month, day.day, 12),
-                file_id,
-                list(range(1, len(medias) + 1)),
-                list(medias),
-                [hash_of(media) for media in medias],
-            ],
-        )
-        db.execute(f"COPY requests TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
+    _DB.execute(f"CREATE OR REPLACE TABLE requests ({columns})")
+    _DB.execute(
+        "INSERT INTO requests BY NAME SELECT ?::TIMESTAMP AS time, 'log' AS source, "
+        "? AS file_id, unnest(?::INTEGER[]) AS line, unnest(?::VARCHAR[]) AS media, "
+        "unnest(?::VARCHAR[]) AS ip_hash, '' AS part, 'GET' AS method",
+        [
+            datetime(day.year, day.month, day.day, 12),
+            file_id,
+            list(range(1, len(medias) + 1)),
+            list(medias),
+            [hash_of(media) for media in medias],
+        ],
+    )
+    _DB.execute(f"COPY requests TO '{path}' (FORMAT parquet, COMPRESSION snappy)")
     return path
 
 
