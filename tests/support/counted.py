@@ -11,6 +11,7 @@ import duckdb
 
 from tallycast.measurement.model import DOWNLOADS, WATERFALL
 from tallycast.measurement.rollups.model import CountInfo
+from tests.support.counting import a_table
 
 DAY = date(2026, 11, 20)
 COUNTED_AT = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -79,7 +80,7 @@ def counted(
         )
         for r in rows
     ]  # fmt: skip
-    db = duckdb.connect()
+    db = duckdb.connect(config={"threads": 1})
     _fill(db, "downloads", DOWNLOADS, rows)
     _fill(db, "waterfall", WATERFALL, verdicts)
     return db
@@ -89,11 +90,7 @@ def _fill(
     db: duckdb.DuckDBPyConnection, table: str, kinds: Mapping[str, str], rows: list[dict[str, Any]]
 ) -> None:
     columns = {**kinds, "day": "DATE"}
-    db.execute(f"CREATE TABLE {table} ({', '.join(f'{n} {k}' for n, k in columns.items())})")
-    if rows:
-        marks = ", ".join("?" for _ in columns)
-        values = [[row.get(name) for name in columns] for row in rows]
-        db.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+    a_table(db, table, columns, [{name: row.get(name) for name in columns} for row in rows])
 
 
 def hours(day: date, zone: str) -> list[datetime]:

@@ -138,7 +138,7 @@ def a_count(
     rules: RuleSet, rows: list[Row], episodes: list[Row] | None = None, *, con=None, **how: Any
 ) -> Count:
     """Count rows with the engine on a fresh connection."""
-    con = con or duckdb.connect()
+    con = con or duckdb.connect(config={"threads": 1})
     a_table(con, "requests", REQUESTS, rows)
     a_table(con, "episodes", EPISODES, [an_episode()] if episodes is None else episodes)
     return count(con, rules, TinyClassifier(), **how)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from tallycast.measurement.logs import Enrichment
 
+CON = duckdb.connect(config={"threads": 1})
+"""What results are looked at with; whoever reads files makes a connection of its own."""
+
 SMALL = Limits(threads=1, memory="512MB")
 
 
@@ -52,22 +55,17 @@ def conserved(account: Account) -> None:
 
 def rows(intake: Intake) -> list[dict[str, Any]]:
     """The rows read, by line."""
-    with duckdb.connect() as connection:
-        relation = requests_relation(connection, [intake]).order("line")
-        names = relation.columns
-        return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+    relation = requests_relation(CON, [intake]).order("line")
+    names = relation.columns
+    return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
 
 
 def refused(intake: Intake) -> list[tuple[int, str]]:
     """Line and reason of what was quarantined."""
-    with duckdb.connect() as connection:
-        relation = quarantine_relation(connection, [intake]).order("line")
-        return [(row[1], row[2]) for row in relation.fetchall()]
+    relation = quarantine_relation(CON, [intake]).order("line")
+    return [(row[1], row[2]) for row in relation.fetchall()]
 
 
 def refused_texts(intake: Intake) -> list[str]:
     """The texts of what was quarantined, by line."""
-    with duckdb.connect() as connection:
-        return [
-            row[3] for row in quarantine_relation(connection, [intake]).order("line").fetchall()
-        ]
+    return [row[3] for row in quarantine_relation(CON, [intake]).order("line").fetchall()]
