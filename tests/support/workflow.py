@@ -15,7 +15,10 @@ import boto3
 import yaml
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.config import default_user_config
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
+from infra.lint.expansion import REGION
 from tests.support.functions import Function, function
 from tests.support.scene import Scene
 from tests.support.template import ROOT, deployment
@@ -160,6 +163,9 @@ def workflow(
     """A workflow of the template, ready to run."""
     with ExitStack() as stack:
         stack.enter_context(patch.dict(default_user_config, SIMPLE))
+        # moto would make a client for every task, in threads: a session is not made for that.
+        client = boto_client_for(region=REGION, service="lambda")
+        stack.enter_context(patch.object(lambda_eval_utils, "boto_client_for", lambda **_: client))
         handler = stack.enter_context(function(function_name, stage.environments[function_name]))
         made = kind(stage, name, handler)
         stack.enter_context(patch(RETRIER, SimpleNamespace(sleep=made.pause)))
