@@ -46,8 +46,7 @@ DIMENSIONS = {"service", "function_name", "error", "stream", "table", "outcome"}
 REDIRECT = "track_download"
 # What a function says as an error; whatever else goes wrong is an answer or raised.
 SAID_AS_ERRORS = {"count_downloads": {"day not counted"}}
-
-
+# What a role allows though nothing of ours calls it.
 NEEDED_WITHOUT_A_CALL = {
     "TellMissingFromForbidden": "S3 says NoSuchKey only to who may list, and AccessDenied to others",
     "made by SAM": "Lambda itself sends what failed to the destination",
@@ -66,7 +65,8 @@ def is_for_the_platform(grant: Grant, calls: list[Call]) -> bool:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_role_allows_what_its_function_does_and_nothing_more(name):
-    calls, grants = exercised(name).calls, exercised(name).grants
+    seen = exercised(name)
+    calls, grants = seen.calls, seen.grants
     denied = {call for call in calls if not any(grant.allows(call) for grant in grants)}
     assert denied == set()
     assert {

@@ -53,7 +53,8 @@ def quick_moto() -> Iterator[None]:
     For each write of a transaction moto copies the whole table, down to the last value; once is
     enough, and the items with their attributes, as a write replaces whole values. A key that nobody
     uses need not be made anew for every table, and moto gives every test a session of its own,
-    which would read botocore's big models anew.
+    which would read botocore's big models anew. For each call it looks for all methods of a
+    service, and botocore spells its user agent again.
     """
     transact = models.DynamoDBBackend.transact_write_items
     copies: dict[int, Table] = {}
@@ -61,7 +62,9 @@ def quick_moto() -> Iterator[None]:
     def copied(thing: Any) -> Any:
         if not isinstance(thing, Table):
             return copy.deepcopy(thing)
-        return copies.get(id(thing)) or copies.setdefault(id(thing), _copied(thing))
+        if id(thing) not in copies:
+            copies[id(thing)] = _copied(thing)
+        return copies[id(thing)]
 
     def transact_with_one_copy(*given: Any) -> None:
         copies.clear()

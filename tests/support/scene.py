@@ -136,8 +136,7 @@ def stopped_clock() -> Iterator[None]:
 def scene() -> Iterator[Scene]:
     """A fresh scene, with state machines for imports and counts to start."""
     with ExitStack() as stack:
-        # moto copies its tables meanwhile
-        stack.enter_context(patch.object(writing, "THREADS", 1))
+        stack.enter_context(patch.object(writing, "THREADS", 1))  # moto copies tables meanwhile
         platform = stack.enter_context(feeds_platform())
         made = Scene(platform, stack.enter_context(dynamodb_wire()))
         for function_name, variable in STATE_MACHINES.items():
